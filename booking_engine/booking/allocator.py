@@ -1,0 +1,177 @@
+"""Takes the bays and the coach for a session, moving others where that makes room."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from sqlalchemy import text
+from sqlmodel import Session
+
+from booking_engine import outbox
+from booking_engine.booking import assignment, book, coaching
+from booking_engine.booking.book import SlotTaken, Taken
+from booking_engine.booking.terms import Terms
+from booking_engine.catalog.studio import Studio
+from booking_engine.errors import Conflict
+from booking_engine.intervals import Interval, from_minutes, to_minutes
+
+BOOKING_CHANGED = "booking.changed"
+
+
+class CoachUnavailable(Conflict):
+    """No coach who was asked for works at that time."""
+
+    code = "coach_unavailable"
+
+
+@dataclass(frozen=True, slots=True)
+class Seats:
+    """What a session will take: its bays, and the coach for the coached part."""
+
+    bays: tuple[int, ...]
+    coach_id: int | None
+    coached: Interval | None
+
+    def resources(self, during: Interval) -> list[tuple[int, Interval]]:
+        """Return each resource with the interval for which it is taken."""
+        taken = [(bay, during) for bay in self.bays]
+        if self.coach_id is not None and self.coached is not None:
+            taken.append((self.coach_id, self.coached))
+        return taken
+
+
+_LAPSE = text("""
+    WITH due AS (
+        SELECT id FROM booking WHERE studio_id = :studio_id AND id IN (
+            SELECT booking_id FROM allocation
+            WHERE studio_id = :studio_id AND state = 'held' AND blocks_until <= :now
+              AND during && tstzrange(:start, :end))
+        ORDER BY id FOR UPDATE SKIP LOCKED
+    ), freed AS (
+        UPDATE allocation SET state = 'released', blocks_until = NULL
+        WHERE studio_id = :studio_id AND booking_id IN (SELECT id FROM due)
+    ), lapsed AS (
+        UPDATE hold SET status = 'expired'
+        WHERE studio_id = :studio_id AND booking_id IN (SELECT id FROM due)
+    )
+    UPDATE booking SET status = 'expired', ended_at = :now, ended_by = 'system',
+        ended_reason = 'hold expired', revision = revision + 1
+    WHERE studio_id = :studio_id AND id IN (SELECT id FROM due)
+    RETURNING id
+""")
+
+
+def seat(session: Session, *, studio: Studio, terms: Terms, now: datetime) -> Seats:
+    """Find room for a session and make it; the day's lock is held from here to the commit.
+
+    Raises `SlotTaken` or `CoachUnavailable`. Whoever was moved is told through the outbox.
+    """
+    days = book.days_of(terms.during, terms.location)
+    book.lock_days(session, studio_id=studio.id, days=days)
+    lapse(session, studio_id=studio.id, during=terms.during, now=now)
+    span = book.span_of(days, terms.location)
+    margin = studio.policy.buffer_minutes
+    found = book.taken(
+        session,
+        studio_id=studio.id,
+        start=span.start - margin,
+        end=span.end + margin,
+        now=now,
+    )
+    placement = _place(studio, terms, found, span, now)
+    choice = _coach(studio, terms, found)
+    moved = book.move(session, found=found, moves=placement.moves)
+    for booking_id in sorted(moved):
+        tell(session, studio_id=studio.id, booking_id=booking_id, now=now)
+    coached = (
+        Interval.lasting(from_minutes(choice.start), terms.coaching_minutes) if choice else None
+    )
+    return Seats(placement.bays, choice.coach.id if choice else None, coached)
+
+
+def lapse(session: Session, *, studio_id: int, during: Interval, now: datetime) -> list[UUID]:
+    """Free what holds whose time is up still take in an interval; returns their bookings."""
+    values = {"studio_id": studio_id, "now": now, "start": during.start, "end": during.end}
+    return [row[0] for row in session.execute(_LAPSE, values)]
+
+
+def release(session: Session, *, studio_id: int, booking_id: UUID) -> None:
+    """Free whatever a booking takes."""
+    session.execute(
+        text(
+            "UPDATE allocation SET state = 'released', blocks_until = NULL"
+            " WHERE studio_id = :studio_id AND booking_id = :booking_id AND state <> 'released'"
+        ),
+        {"studio_id": studio_id, "booking_id": booking_id},
+    )
+
+
+def keep(session: Session, *, studio_id: int, booking_id: UUID, until: datetime | None) -> int:
+    """Keep what a held booking takes until an instant, or for good; returns how many were kept."""
+    kept = session.execute(
+        text(
+            "UPDATE allocation SET blocks_until = :until,"
+            " state = CASE WHEN CAST(:until AS timestamptz) IS NULL"
+            " THEN 'confirmed' ELSE 'held' END"
+            " WHERE studio_id = :studio_id AND booking_id = :booking_id AND state <> 'released'"
+            " RETURNING id"
+        ),
+        {"studio_id": studio_id, "booking_id": booking_id, "until": until},
+    ).all()
+    return len(kept)
+
+
+def tell(session: Session, *, studio_id: int, booking_id: UUID, now: datetime) -> None:
+    """Put into the outbox that a booking changed."""
+    outbox.publish(
+        session, studio_id=studio_id, topic=BOOKING_CHANGED, key=str(booking_id), now=now
+    )
+
+
+def _place(
+    studio: Studio, terms: Terms, found: Sequence[Taken], span: book.Span, now: datetime
+) -> assignment.Placement:
+    bays = studio.simulators_at(terms.location.handle)
+    ids = [bay.id for bay in bays]
+    pieces = book.pieces(found, bays=ids, span=span, policy=studio.policy, now=now)
+    wish = assignment.Wish(
+        to_minutes(terms.during.start),
+        to_minutes(terms.during.end) + studio.policy.buffer_minutes,
+        terms.simulators,
+        terms.simulator.id if terms.simulator else None,
+    )
+    # A bay with something that others lack goes last, so that it is free for those who need it.
+    costs = {bay.id: position + 100 * len(bay.tags) for position, bay in enumerate(bays)}
+    placement = assignment.place(pieces, ids, wish, costs)
+    if placement is None:
+        raise SlotTaken("there is no room for that session any more")
+    return placement
+
+
+def _coach(studio: Studio, terms: Terms, found: Sequence[Taken]) -> coaching.Choice | None:
+    if not terms.coaching_minutes:
+        return None
+    day = terms.during.start.astimezone(terms.location.zone).date()
+    rosters = [
+        roster
+        for roster in coaching.rosters(studio, terms.location, day - timedelta(days=1), 3, found)
+        if terms.coach is None or roster.coach.id == terms.coach.id
+    ]
+    start, end = to_minutes(terms.during.start), to_minutes(terms.during.end)
+    if terms.coaching_start is not None:
+        start = to_minutes(terms.coaching_start)
+        end = start + terms.coaching_minutes
+    asked = {
+        "start": start,
+        "end": end,
+        "minutes": terms.coaching_minutes,
+        "step": studio.policy.step_minutes,
+    }
+    choice = coaching.choose(rosters, **asked)
+    if choice is None:
+        idle = [coaching.Roster(roster.coach, roster.working, []) for roster in rosters]
+        if coaching.choose(idle, **asked) is None:
+            raise CoachUnavailable("no coach works at that time")
+        raise SlotTaken("the coach is taken at that time")
+    return choice

@@ -1,0 +1,170 @@
+"""The book itself: what is taken when, read and written as integers, one day's rivals in a queue.
+
+Whoever takes time first takes the day's lock (`lock_days`): rivals for one slot then wait for each
+other instead of dead-locking inside the exclusion constraint, which stays the judge.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from typing import NamedTuple
+from uuid import UUID
+
+from psycopg.errors import ExclusionViolation
+from sqlalchemy import text
+from sqlalchemy.dialects.postgresql import Range
+from sqlalchemy.exc import IntegrityError
+from sqlmodel import Session
+
+from booking_engine.booking.assignment import Move, Piece
+from booking_engine.booking.models import Allocation, AllocationState
+from booking_engine.catalog import schedules
+from booking_engine.catalog.studio import Location, Policy
+from booking_engine.errors import Conflict
+from booking_engine.intervals import Interval, from_minutes, to_minutes
+from booking_engine.orm import new_id
+
+
+class SlotTaken(Conflict):
+    """The book has no room for that session."""
+
+    code = "slot_taken"
+
+
+class Taken(NamedTuple):
+    """A live allocation, its interval in minutes since the epoch."""
+
+    id: UUID
+    booking_id: UUID
+    resource_id: int
+    start: int
+    end: int
+    pinned: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """The minutes that the locked days span: inside them sessions may be moved."""
+
+    start: int
+    end: int
+
+
+_TAKEN = text("""
+    SELECT id, booking_id, resource_id,
+           (extract(epoch FROM lower(during)) / 60)::bigint,
+           (extract(epoch FROM upper(during)) / 60)::bigint,
+           pinned
+    FROM allocation
+    WHERE studio_id = :studio_id AND state <> 'released'
+      AND during && tstzrange(:start, :end)
+      AND (blocks_until IS NULL OR blocks_until > :now)
+""")
+
+_LOCK = text("SELECT pg_advisory_xact_lock(:studio_id, :day)")
+
+
+def days_of(during: Interval, location: Location) -> list[date]:
+    """Return the local dates that an interval touches."""
+    first = during.start.astimezone(location.zone).date()
+    last = (during.end - timedelta(minutes=1)).astimezone(location.zone).date()
+    return [first + timedelta(days=number) for number in range((last - first).days + 1)]
+
+
+def lock_days(session: Session, *, studio_id: int, days: Iterable[date]) -> None:
+    """Queue for these days of the book, in order, until the transaction ends."""
+    for day in sorted(set(days)):
+        session.execute(_LOCK, {"studio_id": studio_id, "day": day.toordinal()})
+
+
+def span_of(days: Sequence[date], location: Location) -> Span:
+    """Return the absolute minutes that these local dates span."""
+    after = max(days) + timedelta(days=1)
+    begins, ends = (datetime(day.year, day.month, day.day) for day in (min(days), after))  # noqa: DTZ001 - wall-clock times
+    zone = location.zone
+    return Span(schedules.wall_minutes(begins, zone), schedules.wall_minutes(ends, zone))
+
+
+def taken(session: Session, *, studio_id: int, start: int, end: int, now: datetime) -> list[Taken]:
+    """Return what is taken in `[start, end)`; a hold whose time is up takes nothing."""
+    values = {
+        "studio_id": studio_id,
+        "start": from_minutes(start),
+        "end": from_minutes(end),
+        "now": now,
+    }
+    return [Taken(*row) for row in session.execute(_TAKEN, values)]
+
+
+def near(found: Sequence[Taken], span: Span, policy: Policy) -> list[Taken]:
+    """Return what touches these days, what still buffers into them included."""
+    gap = policy.buffer_minutes
+    return [each for each in found if each.start < span.end + gap and span.start < each.end + gap]
+
+
+def pieces(
+    found: Sequence[Taken], *, bays: Iterable[int], span: Span, policy: Policy, now: datetime
+) -> list[Piece]:
+    """Return the bays' share of what is taken, as the assignment sees it."""
+    wanted = set(bays)
+    frozen_until = to_minutes(now) + policy.bay_freeze_minutes
+    return [
+        Piece(
+            key=number,
+            start=each.start,
+            end=each.end + policy.buffer_minutes,
+            bay=each.resource_id,
+            movable=not each.pinned
+            and each.start >= frozen_until
+            and span.start <= each.start
+            and each.end <= span.end,
+        )
+        for number, each in enumerate(found)
+        if each.resource_id in wanted
+    ]
+
+
+def move(session: Session, *, found: Sequence[Taken], moves: Sequence[Move]) -> set[UUID]:
+    """Put allocations on other bays and return whose; swaps are judged when all are written."""
+    if not moves:
+        return set()
+    session.execute(text("SET CONSTRAINTS allocation_no_overlap DEFERRED"))
+    for step in moves:
+        session.execute(
+            text("UPDATE allocation SET resource_id = :bay WHERE id = :id"),
+            {"bay": step.bay, "id": found[step.key].id},
+        )
+    return {found[step.key].booking_id for step in moves}
+
+
+def take(
+    session: Session,
+    *,
+    studio_id: int,
+    booking_id: UUID,
+    resources: Sequence[tuple[int, Interval]],
+    pinned: bool,
+    blocks_until: datetime | None,
+) -> None:
+    """Take the resources; raises `SlotTaken` where the constraint finds an overlap."""
+    state = AllocationState.CONFIRMED if blocks_until is None else AllocationState.HELD
+    session.add_all(
+        Allocation(
+            studio_id=studio_id,
+            id=new_id(),
+            booking_id=booking_id,
+            resource_id=resource_id,
+            during=Range(during.start, during.end),
+            state=state,
+            pinned=pinned,
+            blocks_until=blocks_until,
+        )
+        for resource_id, during in sorted(resources)
+    )
+    try:
+        session.flush()
+        session.execute(text("SET CONSTRAINTS allocation_no_overlap IMMEDIATE"))
+    except IntegrityError as error:
+        if isinstance(error.orig, ExclusionViolation):
+            raise SlotTaken("somebody else has just taken that time") from error
+        raise

@@ -1,0 +1,306 @@
+"""Bookings: made with credits or from a paid hold, read, cancelled, begun and completed."""
+
+import secrets
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlmodel import Session, col, select
+
+from booking_engine.booking import allocator, policies, terms
+from booking_engine.booking import book as days
+from booking_engine.booking.allocator import Seats
+from booking_engine.booking.models import Allocation, AllocationState, Booking, BookingStatus
+from booking_engine.booking.policies import Actor
+from booking_engine.booking.terms import SessionRequest, Terms
+from booking_engine.catalog.queries import read_policy
+from booking_engine.catalog.studio import Studio
+from booking_engine.errors import Conflict, NotFound
+from booking_engine.ledger import credits, wallets
+from booking_engine.ledger.models import CreditKind
+from booking_engine.ledger.transfers import Cause
+from booking_engine.orm import new_id
+
+CODE_LETTERS = "23456789ABCDEFGHJKMNPQRSTUVWXYZ"  # nothing that can be misread aloud
+CODE_LENGTH = 8
+LIVE = (BookingStatus.CONFIRMED, BookingStatus.CHECKED_IN)
+HOLDING = (BookingStatus.HELD, BookingStatus.AWAITING_PAYMENT)
+
+
+class NotCancellable(Conflict):
+    """The booking is over, or its session has begun."""
+
+    code = "not_cancellable"
+
+
+class AlreadyCancelled(Conflict):
+    """The booking was cancelled before."""
+
+    code = "already_cancelled"
+
+
+@dataclass(frozen=True, slots=True)
+class Owner:
+    """Whose a new booking is, and how firmly: held until an instant, or confirmed (None)."""
+
+    wallet_id: UUID | None
+    status: BookingStatus
+    until: datetime | None
+
+
+def book(
+    session: Session,
+    *,
+    studio: Studio,
+    request: SessionRequest,
+    wallet_id: UUID,
+    actor: str,
+    now: datetime,
+) -> Booking:
+    """Book a session and pay for it with credits, at once or not at all.
+
+    Raises what the rules refuse, `SlotTaken`, and `NotEnoughCredits`.
+    """
+    agreed = terms.agree(studio, request, now=now)
+    wallets.lock(session, studio_id=studio.id, wallet_id=wallet_id)
+    seats = allocator.seat(session, studio=studio, terms=agreed, now=now)
+    owner = Owner(wallet_id, BookingStatus.CONFIRMED, None)
+    booking = write(session, studio=studio, terms=agreed, seats=seats, owner=owner, now=now)
+    credits.hold(
+        session,
+        studio_id=studio.id,
+        wallet_id=wallet_id,
+        booking_id=booking.id,
+        needed=burn(booking),
+        starts_at=booking.starts_at,
+        cause=Cause("booked", booking.code, actor, now),
+    )
+    allocator.tell(session, studio_id=studio.id, booking_id=booking.id, now=now)
+    session.flush()
+    return booking
+
+
+def write(
+    session: Session, *, studio: Studio, terms: Terms, seats: Seats, owner: Owner, now: datetime
+) -> Booking:
+    """Write a booking and take its seats; raises `SlotTaken` if the constraint objects."""
+    booking = Booking(
+        studio_id=studio.id,
+        id=new_id(),
+        code="".join(secrets.choice(CODE_LETTERS) for _ in range(CODE_LENGTH)),
+        status=owner.status,
+        wallet_id=owner.wallet_id,
+        location_id=terms.location.id,
+        service=terms.service.handle,
+        starts_at=terms.during.start,
+        ends_at=terms.during.end,
+        simulators=terms.simulators,
+        coaching_starts_at=seats.coached.start if seats.coached else None,
+        coaching_ends_at=seats.coached.end if seats.coached else None,
+        simulator_minutes=terms.simulator_minutes,
+        coaching_sessions=terms.coaching_sessions,
+        price_minor=terms.basket.total_minor,
+        policy=asdict(studio.policy),
+        created_at=now,
+        confirmed_at=now if owner.until is None else None,
+    )
+    session.add(booking)
+    session.flush()
+    take(session, booking=booking, seats=seats, terms=terms, until=owner.until)
+    return booking
+
+
+def take(
+    session: Session, *, booking: Booking, seats: Seats, terms: Terms, until: datetime | None
+) -> None:
+    """Take the seats for a booking until an instant, or for good."""
+    days.take(
+        session,
+        studio_id=booking.studio_id,
+        booking_id=booking.id,
+        resources=seats.resources(terms.during),
+        pinned=terms.simulator is not None,
+        blocks_until=until,
+    )
+
+
+def burn(booking: Booking) -> dict[CreditKind, int]:
+    """Return the credits that a booking burns, per kind."""
+    needed = {
+        CreditKind.SIMULATOR_MINUTES: booking.simulator_minutes,
+        CreditKind.COACHING_SESSIONS: booking.coaching_sessions,
+    }
+    return {kind: quantity for kind, quantity in needed.items() if quantity}
+
+
+def get(
+    session: Session, *, studio_id: int, booking_id: UUID, wallet_id: UUID | None = None
+) -> Booking:
+    """Return a booking, of this wallet if one is named; raises `NotFound`."""
+    found = session.exec(
+        select(Booking).where(col(Booking.studio_id) == studio_id, col(Booking.id) == booking_id)
+    ).first()
+    if found is None or (wallet_id is not None and found.wallet_id != wallet_id):
+        raise NotFound("there is no such booking")
+    return found
+
+
+def lock(session: Session, *, studio_id: int, booking_id: UUID) -> Booking:
+    """Return a booking that nobody else changes until the commit; its wallet is locked first."""
+    booking = get(session, studio_id=studio_id, booking_id=booking_id)
+    if booking.wallet_id is not None:
+        wallets.lock(session, studio_id=studio_id, wallet_id=booking.wallet_id)
+    session.refresh(booking, with_for_update={"key_share": True})
+    return booking
+
+
+def cancel(
+    session: Session, *, studio_id: int, booking_id: UUID, actor: Actor, reason: str, now: datetime
+) -> dict[CreditKind, int]:
+    """Cancel a booking and return the credits that came back, per kind.
+
+    Raises `AlreadyCancelled`, or `NotCancellable` once the session has begun or was never paid.
+    """
+    booking = lock(session, studio_id=studio_id, booking_id=booking_id)
+    if booking.status is BookingStatus.CANCELLED:
+        raise AlreadyCancelled(f"booking {booking.code} is cancelled already")
+    if booking.status not in LIVE or booking.starts_at <= now:
+        raise NotCancellable(
+            f"booking {booking.code} can no longer be cancelled", status=booking.status.value
+        )
+    percent = percent_back(booking, actor=actor, now=now)
+    back = credits.give_back(
+        session,
+        studio_id=studio_id,
+        booking_id=booking.id,
+        percent=percent,
+        cause=Cause("cancelled", booking.code, actor.value, now),
+    )
+    end(booking, BookingStatus.CANCELLED, by=actor.value, reason=reason, now=now)
+    allocator.release(session, studio_id=studio_id, booking_id=booking.id)
+    allocator.tell(session, studio_id=studio_id, booking_id=booking.id, now=now)
+    session.flush()
+    return back
+
+
+def percent_back(booking: Booking, *, actor: Actor, now: datetime) -> int:
+    """Return what a cancellation at `now` would give back, by the policy frozen on the booking."""
+    return policies.percent_back(
+        read_policy(booking.policy),
+        starts_at=booking.starts_at,
+        booked_at=booking.confirmed_at or booking.created_at,
+        actor=actor,
+        now=now,
+    )
+
+
+def end(booking: Booking, status: BookingStatus, *, by: str, reason: str, now: datetime) -> None:
+    """Write how a booking came to its end."""
+    booking.status = status
+    booking.ended_at = now
+    booking.ended_by = by
+    booking.ended_reason = reason
+    booking.revision += 1
+
+
+def begin_and_complete(session: Session, *, studio_id: int, now: datetime, limit: int) -> int:
+    """Spend what begun sessions hold, and complete the ones that are over; returns how many."""
+    due = session.exec(
+        select(Booking)
+        .where(
+            col(Booking.studio_id) == studio_id,
+            col(Booking.status).in_(LIVE),
+            col(Booking.starts_at) <= now,
+            col(Booking.begun_at).is_(None) | (col(Booking.ends_at) <= now),
+        )
+        .order_by(col(Booking.id))
+        .limit(limit)
+        .with_for_update(skip_locked=True)
+    ).all()
+    for booking in due:
+        if booking.begun_at is None:
+            cause = Cause("played", booking.code, "system", now)
+            credits.spend(session, studio_id=studio_id, booking_id=booking.id, cause=cause)
+            booking.begun_at = booking.starts_at
+        if booking.ends_at <= now:
+            booking.status = BookingStatus.COMPLETED
+            booking.revision += 1
+    session.flush()
+    return len(due)
+
+
+def allocations(session: Session, *, booking: Booking) -> Sequence[Allocation]:
+    """Return what a booking takes, or took last before it ended."""
+    found = session.exec(
+        select(Allocation)
+        .where(
+            col(Allocation.studio_id) == booking.studio_id,
+            col(Allocation.booking_id) == booking.id,
+        )
+        .order_by(col(Allocation.id))
+        .execution_options(populate_existing=True)
+    ).all()
+    live = [each for each in found if each.state is not AllocationState.RELEASED]
+    return live or found
+
+
+def seats_of(
+    session: Session, *, studio_id: int, bookings: Iterable[Booking]
+) -> dict[UUID, list[int]]:
+    """Return the resource ids that each booking takes, or took before it ended."""
+    ids = [booking.id for booking in bookings]
+    rows = session.exec(
+        select(Allocation.booking_id, Allocation.resource_id, Allocation.state)
+        .where(col(Allocation.studio_id) == studio_id, col(Allocation.booking_id).in_(ids))
+        .order_by(col(Allocation.id))
+    ).all()
+    live = {row[0] for row in rows if row[2] is not AllocationState.RELEASED}
+    seats: dict[UUID, list[int]] = {booking_id: [] for booking_id in ids}
+    for booking_id, resource_id, state in rows:
+        kept = booking_id not in live or state is not AllocationState.RELEASED
+        if kept and resource_id not in seats[booking_id]:
+            seats[booking_id].append(resource_id)
+    return seats
+
+
+def needing(
+    session: Session, *, studio_id: int, resource_id: int, now: datetime
+) -> Sequence[tuple[str, datetime]]:
+    """Return code and start of the bookings still to come that take a resource."""
+    found = session.exec(
+        select(Booking.code, Booking.starts_at)
+        .join(
+            Allocation,
+            (col(Allocation.studio_id) == col(Booking.studio_id))
+            & (col(Allocation.booking_id) == col(Booking.id)),
+        )
+        .where(
+            col(Allocation.studio_id) == studio_id,
+            col(Allocation.resource_id) == resource_id,
+            col(Allocation.state) != AllocationState.RELEASED,
+            col(Booking.ends_at) > now,
+        )
+        .order_by(col(Booking.starts_at))
+    ).all()
+    return [(row[0], row[1]) for row in found]
+
+
+def of_wallet(
+    session: Session, *, studio_id: int, wallet_id: UUID, filters: Sequence[Any], limit: int
+) -> Sequence[Booking]:
+    """Return a wallet's bookings that pass the filters, by start; held ones are not shown."""
+    return session.exec(
+        select(Booking)
+        .where(
+            col(Booking.studio_id) == studio_id,
+            col(Booking.wallet_id) == wallet_id,
+            col(Booking.status).not_in(
+                [BookingStatus.HELD, BookingStatus.EXPIRED],
+            ),
+            *filters,
+        )
+        .order_by(col(Booking.starts_at), col(Booking.id))
+        .limit(limit)
+    ).all()

@@ -1,0 +1,216 @@
+"""Holds: the slot is yours for a while; paid in time it becomes a booking (rules D2, D7, D9)."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID, uuid4
+
+from sqlalchemy import text
+from sqlmodel import Session, col, select
+
+from booking_engine.booking import allocator, bookings, terms
+from booking_engine.booking.bookings import Owner
+from booking_engine.booking.models import Booking, BookingStatus, Hold, HoldStatus
+from booking_engine.booking.pricing import Basket
+from booking_engine.booking.terms import SessionRequest
+from booking_engine.catalog.studio import Studio
+from booking_engine.errors import Conflict, Gone, NotFound, TooMany
+
+OPEN = (BookingStatus.HELD, BookingStatus.AWAITING_PAYMENT)
+
+
+@dataclass(frozen=True, slots=True)
+class Caps:
+    """How much one holder may hold at once."""
+
+    holds: int
+    minutes: int | None = None
+
+
+CUSTOMER_CAPS = Caps(holds=2, minutes=240)
+VISITOR_CAPS = Caps(holds=4)
+STAFF_CAPS = Caps(holds=20)
+
+
+class TooManyHolds(TooMany):
+    """The holder's holds are used up until one is paid, released or expired."""
+
+    code = "too_many_holds"
+
+
+class HoldExpired(Gone):
+    """The hold's time is up; the slot may be taken by others."""
+
+    code = "hold_expired"
+
+
+class HoldConverted(Conflict):
+    """The hold has become a booking; cancel that instead."""
+
+    code = "hold_converted"
+
+
+@dataclass(frozen=True, slots=True)
+class Holder:
+    """Who holds: `name` counts towards `caps`; a known customer brings a wallet."""
+
+    name: str
+    caps: Caps
+    wallet_id: UUID | None = None
+
+
+def place(
+    session: Session, *, studio: Studio, request: SessionRequest, holder: Holder, now: datetime
+) -> Hold:
+    """Take a slot for the studio's hold time.
+
+    Raises `Invalid` for what the rules refuse, `TooManyHolds`, `SlotTaken`.
+    """
+    agreed = terms.agree(studio, request, now=now)
+    _queue(session, studio.id, holder.name)
+    _refuse_too_many(session, studio, holder, agreed.during.minutes, now)
+    seats = allocator.seat(session, studio=studio, terms=agreed, now=now)
+    expires_at = now + timedelta(minutes=studio.policy.hold_minutes)
+    owner = Owner(holder.wallet_id, BookingStatus.HELD, expires_at)
+    booking = bookings.write(
+        session, studio=studio, terms=agreed, seats=seats, owner=owner, now=now
+    )
+    hold_id = uuid4()
+    hold = Hold(
+        studio_id=studio.id,
+        id=hold_id,
+        booking_id=booking.id,
+        status=HoldStatus.ACTIVE,
+        holder=holder.name,
+        cart=cart(agreed.basket, currency=studio.currency, hold_id=hold_id),
+        expires_at=expires_at,
+        created_at=now,
+    )
+    session.add(hold)
+    session.flush()
+    return hold
+
+
+def cart(basket: Basket, *, currency: str, hold_id: UUID | None = None) -> dict[str, Any]:
+    """Return the lines that a storefront puts in its cart; a hold travels as `_hold`."""
+    properties = {"_hold": str(hold_id)} if hold_id else {}
+    return {
+        "lines": [
+            {"variant_id": product.variant_id, "quantity": quantity, "properties": properties}
+            for product, quantity in basket.lines
+        ],
+        "total_minor": basket.total_minor,
+        "currency": currency,
+    }
+
+
+def get(session: Session, *, studio_id: int, hold_id: UUID) -> Hold:
+    """Return a hold; raises `NotFound`."""
+    found = session.exec(
+        select(Hold).where(col(Hold.studio_id) == studio_id, col(Hold.id) == hold_id)
+    ).first()
+    if found is None:
+        raise NotFound("there is no such hold")
+    return found
+
+
+def status(hold: Hold, *, now: datetime) -> HoldStatus:
+    """Return the hold's status; its time being up needs no job to be true."""
+    if hold.status is HoldStatus.ACTIVE and hold.expires_at <= now:
+        return HoldStatus.EXPIRED
+    return hold.status
+
+
+def release(session: Session, *, studio: Studio, hold_id: UUID, now: datetime) -> None:
+    """Give a held slot back; a hold that has ended already stays as it is.
+
+    Raises `NotFound`, and `HoldConverted` where it has become a booking.
+    """
+    hold = get(session, studio_id=studio.id, hold_id=hold_id)
+    booking = bookings.lock(session, studio_id=studio.id, booking_id=hold.booking_id)
+    session.refresh(hold)
+    if hold.status is HoldStatus.CONVERTED:
+        raise HoldConverted(f"this hold has become booking {booking.code}")
+    if hold.status is not HoldStatus.ACTIVE:
+        return
+    hold.status = HoldStatus.RELEASED
+    bookings.end(booking, BookingStatus.EXPIRED, by="customer", reason="hold released", now=now)
+    allocator.release(session, studio_id=studio.id, booking_id=booking.id)
+    session.flush()
+
+
+def extend(
+    session: Session, *, studio: Studio, hold: Hold, until: datetime, paying: bool, now: datetime
+) -> bool:
+    """Keep a hold that still owns its slot until later; False where it owns it no more."""
+    booking = bookings.lock(session, studio_id=studio.id, booking_id=hold.booking_id)
+    session.refresh(hold)
+    if hold.status is not HoldStatus.ACTIVE or booking.status not in OPEN:
+        return False
+    hold.expires_at = max(hold.expires_at, until)
+    if paying:
+        booking.status = BookingStatus.AWAITING_PAYMENT
+    allocator.keep(session, studio_id=studio.id, booking_id=booking.id, until=hold.expires_at)
+    session.flush()
+    return True
+
+
+def expire_due(session: Session, *, studio_id: int, now: datetime, limit: int) -> int:
+    """Write down the expiry of holds whose time is up; everybody reads it so already."""
+    due = session.exec(
+        select(Hold, Booking)
+        .join(
+            Booking,
+            (col(Booking.studio_id) == col(Hold.studio_id))
+            & (col(Booking.id) == col(Hold.booking_id)),
+        )
+        .where(
+            col(Hold.studio_id) == studio_id,
+            col(Hold.status) == HoldStatus.ACTIVE,
+            col(Hold.expires_at) <= now,
+        )
+        .limit(limit)
+        .with_for_update(skip_locked=True, of=Booking)
+    ).all()
+    for hold, booking in due:
+        hold.status = HoldStatus.EXPIRED
+        bookings.end(booking, BookingStatus.EXPIRED, by="system", reason="hold expired", now=now)
+        allocator.release(session, studio_id=studio_id, booking_id=booking.id)
+    session.flush()
+    return len(due)
+
+
+def _queue(session: Session, studio_id: int, holder: str) -> None:
+    session.execute(
+        text("SELECT pg_advisory_xact_lock(hashtextextended(:name, 0))"),
+        {"name": f"holder:{studio_id}:{holder}"},
+    )
+
+
+def _refuse_too_many(
+    session: Session, studio: Studio, holder: Holder, minutes: int, now: datetime
+) -> None:
+    active = session.execute(
+        select(Hold.expires_at, Booking.starts_at, Booking.ends_at)
+        .join(
+            Booking,
+            (col(Booking.studio_id) == col(Hold.studio_id))
+            & (col(Booking.id) == col(Hold.booking_id)),
+        )
+        .where(
+            col(Hold.studio_id) == studio.id,
+            col(Hold.holder) == holder.name,
+            col(Hold.status) == HoldStatus.ACTIVE,
+            col(Hold.expires_at) > now,
+        )
+        .order_by(col(Hold.expires_at))
+    ).all()
+    held = sum((ends - starts).total_seconds() / 60 for _, starts, ends in active)
+    too_long = holder.caps.minutes is not None and held + minutes > holder.caps.minutes
+    if active and (len(active) >= holder.caps.holds or too_long):
+        release_at = active[0][0]
+        raise TooManyHolds(
+            f"you hold {len(active)} sessions; pay or release one, or wait for one to lapse",
+            retry_after_seconds=max(1, int((release_at - now).total_seconds()) + 1),
+            release_at=release_at.isoformat(timespec="seconds"),
+        )

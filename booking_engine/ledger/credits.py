@@ -1,0 +1,241 @@
+"""What can be done with credits: grant, hold, give back, spend, revoke.
+
+Callers hold the wallet's lock (`wallets.lock`), so lots are read and written by one at a time; the
+CHECKs on the lot are the second wall.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy.dialects.postgresql import insert
+from sqlmodel import Session, col, select
+
+from booking_engine.errors import Unfunded
+from booking_engine.ledger import lots as rules
+from booking_engine.ledger import transfers
+from booking_engine.ledger.lots import Share
+from booking_engine.ledger.models import Bucket, CreditKind, Draw, Lot, Transfer
+from booking_engine.ledger.transfers import Cause
+
+
+class NotEnoughCredits(Unfunded):
+    """The wallet's eligible lots hold less than the session burns."""
+
+    def __init__(self, needed: dict[CreditKind, int], available: dict[CreditKind, int]) -> None:
+        words = ", ".join(
+            f"{quantity} {kind.value.replace('_', ' ')} needed, {available[kind]} available"
+            for kind, quantity in needed.items()
+            if quantity > available[kind]
+        )
+        super().__init__(words, needed=dict(needed), available=dict(available))
+        self.needed = needed
+        self.available = available
+
+    @property
+    def missing(self) -> dict[CreditKind, int]:
+        """Return what would have to be bought, per kind."""
+        return {
+            kind: max(0, quantity - self.available[kind]) for kind, quantity in self.needed.items()
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """A lot to be: `source` is its key, so granting it twice makes one lot."""
+
+    source: str
+    kind: CreditKind
+    quantity: int
+    expires_at: datetime | None = None
+    order_id: int | None = None
+    line_item_id: int | None = None
+    unit_index: int | None = None
+    paid_minor: int = 0
+
+
+def grant(
+    session: Session, *, studio_id: int, wallet_id: UUID, wanted: Grant, cause: Cause
+) -> bool:
+    """Make the lot that `wanted` describes; returns False where it already exists."""
+    lot = Lot(
+        studio_id=studio_id,
+        wallet_id=wallet_id,
+        kind=wanted.kind,
+        granted=wanted.quantity,
+        available=wanted.quantity,
+        source=wanted.source,
+        order_id=wanted.order_id,
+        line_item_id=wanted.line_item_id,
+        unit_index=wanted.unit_index,
+        paid_minor=wanted.paid_minor,
+        expires_at=wanted.expires_at,
+        granted_at=cause.at,
+    )
+    made = session.execute(
+        insert(Lot)
+        .values(**lot.model_dump())
+        .on_conflict_do_nothing(index_elements=["studio_id", "source"])
+        .returning(col(Lot.id))
+    ).first()
+    if made is None:
+        return False
+    session.execute(
+        insert(Transfer).values(
+            studio_id=studio_id,
+            key=f"grant:{wanted.source}",
+            lot_id=made[0],
+            from_bucket=Bucket.ISSUED,
+            to_bucket=Bucket.AVAILABLE,
+            quantity=wanted.quantity,
+            reason=cause.reason,
+            reference=cause.reference,
+            actor=cause.actor,
+            at=cause.at,
+        )
+    )
+    return True
+
+
+def of_wallet(session: Session, *, studio_id: int, wallet_id: UUID) -> Sequence[Lot]:
+    """Return every lot of a wallet, in order of use."""
+    found = session.exec(
+        select(Lot)
+        .where(col(Lot.studio_id) == studio_id, col(Lot.wallet_id) == wallet_id)
+        .execution_options(populate_existing=True)
+    ).all()
+    return rules.in_order_of_use(found)
+
+
+def hold(
+    session: Session,
+    *,
+    studio_id: int,
+    wallet_id: UUID,
+    booking_id: UUID,
+    needed: dict[CreditKind, int],
+    starts_at: datetime,
+    cause: Cause,
+    order_id: int | None = None,
+) -> list[Share]:
+    """Hold what a booking burns, over as many lots as it takes, in order of use.
+
+    With an order, only that order's lots pay. Raises `NotEnoughCredits`, and then nothing is held.
+    """
+    owned = of_wallet(session, studio_id=studio_id, wallet_id=wallet_id)
+    if order_id is not None:
+        owned = [lot for lot in owned if lot.order_id == order_id]
+    available = {
+        kind: rules.spendable(owned, kind, starts_at=starts_at, now=cause.at) for kind in needed
+    }
+    if any(needed[kind] > available[kind] for kind in needed):
+        raise NotEnoughCredits(needed, available)
+    shares = [
+        share
+        for kind, quantity in needed.items()
+        for share in rules.share_out(owned, kind, quantity, starts_at=starts_at, now=cause.at)
+    ]
+    for share in sorted(shares, key=lambda share: share.lot_id):
+        transfers.move(
+            session,
+            studio_id=studio_id,
+            lot_id=share.lot_id,
+            buckets=(Bucket.AVAILABLE, Bucket.HELD),
+            quantity=share.quantity,
+            key=f"hold:{booking_id}:{share.lot_id}",
+            cause=cause,
+        )
+        session.add(
+            Draw(
+                studio_id=studio_id,
+                booking_id=booking_id,
+                lot_id=share.lot_id,
+                quantity=share.quantity,
+                held=share.quantity,
+            )
+        )
+    session.flush()
+    return shares
+
+
+def give_back(
+    session: Session, *, studio_id: int, booking_id: UUID, percent: int, cause: Cause
+) -> dict[CreditKind, int]:
+    """End a booking's draws: `percent` returns to the lots it came from, the rest is spent.
+
+    Returns what came back per kind. What comes back to a lot that expired meanwhile is written as
+    expired at once (D3).
+    """
+    totals = dict.fromkeys(CreditKind, 0)
+    for draw, lot in draws_of(session, studio_id=studio_id, booking_id=booking_id):
+        back = rules.returned(draw.held, percent, lot.kind)
+        kept = draw.held - back
+        key = f"end:{booking_id}:{lot.id}"
+        if back:
+            _move(session, lot, (Bucket.HELD, Bucket.AVAILABLE), back, f"{key}:back", cause)
+            totals[lot.kind] += back
+        if kept:
+            _move(session, lot, (Bucket.HELD, Bucket.SPENT), kept, f"{key}:kept", cause)
+        if back and not rules.is_live(lot, cause.at):
+            _move(session, lot, (Bucket.AVAILABLE, Bucket.EXPIRED), back, f"{key}:expired", cause)
+        draw.held = 0
+    session.flush()
+    return totals
+
+
+def spend(session: Session, *, studio_id: int, booking_id: UUID, cause: Cause) -> None:
+    """Turn what a booking holds into spent: the session has begun."""
+    give_back(session, studio_id=studio_id, booking_id=booking_id, percent=0, cause=cause)
+
+
+def revoke(session: Session, *, lot: Lot, quantity: int, key: str, cause: Cause) -> None:
+    """Take back unused credits of a lot; raises `Overdrawn` where less is available."""
+    _move(session, lot, (Bucket.AVAILABLE, Bucket.REVOKED), quantity, key, cause)
+
+
+def restore(session: Session, *, lot: Lot, quantity: int, key: str, cause: Cause) -> None:
+    """Give revoked credits of a lot back: the unit is wanted again."""
+    _move(session, lot, (Bucket.REVOKED, Bucket.AVAILABLE), quantity, key, cause)
+
+
+def draws_of(session: Session, *, studio_id: int, booking_id: UUID) -> Sequence[tuple[Draw, Lot]]:
+    """Return a booking's draws with their lots, by lot id."""
+    found = session.exec(
+        select(Draw, Lot)
+        .join(Lot, (col(Lot.studio_id) == col(Draw.studio_id)) & (col(Lot.id) == col(Draw.lot_id)))
+        .where(col(Draw.studio_id) == studio_id, col(Draw.booking_id) == booking_id)
+        .order_by(col(Draw.lot_id))
+        .execution_options(populate_existing=True)
+    ).all()
+    return [(row[0], row[1]) for row in found]
+
+
+def balance(lots: Iterable[Lot], *, now: datetime) -> dict[CreditKind, dict[str, int]]:
+    """Return what is available and held per kind; an expired lot's rest counts no more."""
+    totals = {kind: {"available": 0, "held": 0} for kind in CreditKind}
+    for lot in lots:
+        totals[lot.kind]["held"] += lot.held
+        if rules.is_live(lot, now):
+            totals[lot.kind]["available"] += lot.available
+    return totals
+
+
+def _move(
+    session: Session,
+    lot: Lot,
+    buckets: tuple[Bucket, Bucket],
+    quantity: int,
+    key: str,
+    cause: Cause,
+) -> None:
+    transfers.move(
+        session,
+        studio_id=lot.studio_id,
+        lot_id=lot.id,
+        buckets=buckets,
+        quantity=quantity,
+        key=key,
+        cause=cause,
+    )
+    session.refresh(lot)

@@ -1,0 +1,70 @@
+"""Whose lots these are: wallets, and the outside names under which they are found."""
+
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy.dialects.postgresql import insert
+from sqlmodel import Session, col, select
+
+from booking_engine.ledger.models import AliasKind, Wallet, WalletAlias
+
+
+def of_customer(session: Session, *, studio_id: int, customer_id: int, now: datetime) -> Wallet:
+    """Return the customer's wallet, made on first sight."""
+    return _of(session, studio_id, AliasKind.CUSTOMER, str(customer_id), now)
+
+
+def of_order(session: Session, *, studio_id: int, order_id: int, now: datetime) -> Wallet:
+    """Return the wallet of an order that names no customer, until somebody claims it."""
+    return _of(session, studio_id, AliasKind.ORDER, str(order_id), now)
+
+
+def find_customer(session: Session, *, studio_id: int, customer_id: int) -> Wallet | None:
+    """Return the customer's wallet if there is one; makes none."""
+    return _find(session, studio_id, AliasKind.CUSTOMER, str(customer_id))
+
+
+def lock(session: Session, *, studio_id: int, wallet_id: UUID) -> None:
+    """Queue behind every other change of this wallet; taken before days, bookings and lots."""
+    session.exec(
+        select(Wallet.id)
+        .where(col(Wallet.studio_id) == studio_id, col(Wallet.id) == wallet_id)
+        .with_for_update(key_share=True)
+    ).one()
+
+
+def _of(session: Session, studio_id: int, kind: AliasKind, value: str, now: datetime) -> Wallet:
+    found = _find(session, studio_id, kind, value)
+    if found is not None:
+        return found
+    wallet = Wallet(studio_id=studio_id, created_at=now)
+    session.add(wallet)
+    session.flush()
+    alias = insert(WalletAlias).values(
+        studio_id=studio_id, kind=kind, value=value, wallet_id=wallet.id
+    )
+    won = session.execute(alias.on_conflict_do_nothing().returning(col(WalletAlias.wallet_id)))
+    if won.first() is not None:
+        return wallet
+    session.delete(wallet)  # a rival named this customer first
+    session.flush()
+    rival = _find(session, studio_id, kind, value)
+    if rival is None:
+        raise RuntimeError("an alias that refused to be inserted must be there")
+    return rival
+
+
+def _find(session: Session, studio_id: int, kind: AliasKind, value: str) -> Wallet | None:
+    return session.exec(
+        select(Wallet)
+        .join(
+            WalletAlias,
+            (col(WalletAlias.studio_id) == col(Wallet.studio_id))
+            & (col(WalletAlias.wallet_id) == col(Wallet.id)),
+        )
+        .where(
+            col(WalletAlias.studio_id) == studio_id,
+            col(WalletAlias.kind) == kind,
+            col(WalletAlias.value) == value,
+        )
+    ).first()

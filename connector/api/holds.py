@@ -1,0 +1,38 @@
+"""`/api/holds`: take a slot while the customer checks out."""
+
+from uuid import UUID
+
+from fastapi import APIRouter, Response
+
+from booking_engine.booking import holds
+from connector import identity
+from connector.api.bodies import SessionBody
+from connector.api.views import hold_view
+from connector.exchange import Reading, Writing
+
+router = APIRouter(tags=["holds"])
+
+
+@router.post("/holds", status_code=201)
+def place_hold(body: SessionBody, exchange: Writing) -> Response:
+    """Hold a session and return the cart that pays for it."""
+    session, studio, now = exchange.session, exchange.studio, exchange.now
+    holder = identity.holder_of(session, exchange.caller, now=now)
+    hold = holds.place(session, studio=studio, request=body.request(), holder=holder, now=now)
+    return exchange.answer(201, hold_view(session, studio, hold, now))
+
+
+@router.get("/holds/{hold_id}")
+def show_hold(hold_id: UUID, exchange: Reading) -> Response:
+    """Return the hold's state. Its id is unguessable; whoever has it may see it."""
+    identity.require_proof(exchange.caller)
+    hold = holds.get(exchange.session, studio_id=exchange.studio.id, hold_id=hold_id)
+    return exchange.answer(200, hold_view(exchange.session, exchange.studio, hold, exchange.now))
+
+
+@router.delete("/holds/{hold_id}", status_code=204)
+def release_hold(hold_id: UUID, exchange: Writing) -> Response:
+    """Give the slot back."""
+    identity.require_proof(exchange.caller)
+    holds.release(exchange.session, studio=exchange.studio, hold_id=hold_id, now=exchange.now)
+    return Response(status_code=204)

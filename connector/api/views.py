@@ -1,0 +1,104 @@
+"""Bookings and holds as the outside sees them."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlmodel import Session
+
+from booking_engine.booking import bookings, holds
+from booking_engine.booking.models import Booking, BookingStatus, Hold, HoldStatus
+from booking_engine.booking.policies import Actor
+from booking_engine.catalog.studio import Coach, Simulator, Studio
+from booking_engine.ledger import credits
+from booking_engine.ledger import lots as lot_rules
+from booking_engine.ledger.models import CreditKind
+
+HELD = (BookingStatus.HELD, BookingStatus.AWAITING_PAYMENT)
+
+
+def booking_view(
+    session: Session, studio: Studio, booking: Booking, now: datetime
+) -> dict[str, Any]:
+    """Return one booking as JSON."""
+    return booking_views(session, studio, [booking], now)[0]
+
+
+def booking_views(
+    session: Session, studio: Studio, found: Sequence[Booking], now: datetime
+) -> list[dict[str, Any]]:
+    """Return bookings as JSON: whose bays, which coach, what paid, what would come back."""
+    seats = bookings.seats_of(session, studio_id=studio.id, bookings=found)
+    return [_view(session, studio, each, seats[each.id], now) for each in found]
+
+
+def _view(
+    session: Session, studio: Studio, booking: Booking, seats: Sequence[int], now: datetime
+) -> dict[str, Any]:
+    zone = studio.location_by_id(booking.location_id).zone
+    serving = [studio.resources[resource_id] for resource_id in seats]
+    coach = next((each.handle for each in serving if isinstance(each, Coach)), None)
+    funding = credits.draws_of(session, studio_id=studio.id, booking_id=booking.id)
+    percent = _percent(booking, now)
+    coming_back = {kind.value: 0 for kind in CreditKind}
+    for draw, lot in funding:
+        coming_back[lot.kind.value] += lot_rules.returned(draw.held, percent, lot.kind)
+    coaching = None
+    if booking.coaching_starts_at and booking.coaching_ends_at:
+        coaching = {
+            "start": local(booking.coaching_starts_at, zone),
+            "end": local(booking.coaching_ends_at, zone),
+        }
+    return {
+        "id": str(booking.id),
+        "code": booking.code,
+        "status": status_at(booking, now).value,
+        "service": booking.service,
+        "location": studio.location_by_id(booking.location_id).handle,
+        "start": local(booking.starts_at, zone),
+        "end": local(booking.ends_at, zone),
+        "simulators": [each.handle for each in serving if isinstance(each, Simulator)],
+        "coach": coach,
+        "coaching": coaching,
+        "funding": [
+            {"lot": str(lot.id), "kind": lot.kind.value, "quantity": draw.quantity}
+            for draw, lot in funding
+        ],
+        "returns_now": {"percent": percent, **coming_back},
+        "created_at": local(booking.created_at, zone),
+    }
+
+
+def status_at(booking: Booking, now: datetime) -> BookingStatus:
+    """Return the booking's status; a finished session is completed without any job."""
+    if booking.status in bookings.LIVE and booking.ends_at <= now:
+        return BookingStatus.COMPLETED
+    return booking.status
+
+
+def hold_view(session: Session, studio: Studio, hold: Hold, now: datetime) -> dict[str, Any]:
+    """Return a hold as JSON, with its booking and the cart that pays for it."""
+    booking = bookings.get(session, studio_id=studio.id, booking_id=hold.booking_id)
+    zone = studio.location_by_id(booking.location_id).zone
+    status = holds.status(hold, now=now)
+    shown = booking_view(session, studio, booking, now)
+    if status is HoldStatus.EXPIRED and booking.status in HELD:
+        shown["status"] = BookingStatus.EXPIRED.value
+    return {
+        "hold": str(hold.id),
+        "status": status.value,
+        "booking": shown,
+        "expires_at": local(hold.expires_at, zone),
+        "cart": hold.cart,
+    }
+
+
+def local(instant: datetime, zone: Any) -> str:
+    """Return an instant in the studio's own time, with its offset."""
+    return instant.astimezone(zone).isoformat(timespec="seconds")
+
+
+def _percent(booking: Booking, now: datetime) -> int:
+    if booking.status not in bookings.LIVE or booking.starts_at <= now:
+        return 0
+    return bookings.percent_back(booking, actor=Actor.CUSTOMER, now=now)

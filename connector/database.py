@@ -1,0 +1,69 @@
+"""The door to PostgreSQL: one engine per process, one commit per request or task."""
+
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+
+from psycopg import errors as pg
+from sqlalchemy import Engine, create_engine
+from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+from sqlmodel import Session
+
+from booking_engine.errors import Unavailable
+from connector.settings import Settings
+
+Door = Callable[[], AbstractContextManager[Session]]
+
+_BUSY = (pg.LockNotAvailable, pg.QueryCanceled, pg.DeadlockDetected, pg.SerializationFailure)
+
+
+class Busy(Unavailable):
+    """Too many want the same thing at once; the caller may come back in a moment."""
+
+
+def make_engine(settings: Settings, *, statement_timeout_seconds: int = 5) -> Engine:
+    """Make the engine of one process.
+
+    READ COMMITTED, because a lock taken under a snapshot that is older than it protects nothing.
+    """
+    limits = {
+        "statement_timeout": f"{statement_timeout_seconds}s",
+        "lock_timeout": "2s",
+        "idle_in_transaction_session_timeout": "10s",
+    }
+    options = " ".join(f"-c {name}={value}" for name, value in limits.items())
+    arguments: dict[str, object] = {"options": options, "connect_timeout": 5}
+    if not settings.database.prepared_statements:
+        arguments["prepare_threshold"] = None
+    return create_engine(
+        settings.database_url,
+        isolation_level="READ COMMITTED",
+        pool_size=settings.database.pool_size,
+        max_overflow=0,
+        pool_timeout=3,
+        pool_pre_ping=True,
+        connect_args=arguments,
+    )
+
+
+def make_door(engine: Engine) -> Door:
+    """Return `transaction`: commits on leaving, rolls back on an error.
+
+    A database that is away or overloaded raises `Unavailable` or `Busy`.
+    """
+
+    @contextmanager
+    def transaction() -> Iterator[Session]:
+        try:
+            with Session(engine, expire_on_commit=False) as session, session.begin():
+                yield session
+        except PoolTimeout as error:
+            raise Busy("every database connection is in use", retry_after_seconds=1) from error
+        except DBAPIError as error:
+            if isinstance(error.orig, _BUSY):
+                raise Busy("the database is busy with that", retry_after_seconds=1) from error
+            if isinstance(error, OperationalError) or error.connection_invalidated:
+                raise Unavailable("the database does not answer", retry_after_seconds=2) from error
+            raise
+
+    return transaction

@@ -1,0 +1,170 @@
+"""Who is calling: Shopify's app proxy, a staff key, or nobody in particular.
+
+Signatures are checked over the raw query string before anything else is read from the request.
+"""
+
+import hashlib
+import secrets
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from uuid import UUID
+
+from fastapi import Request
+from sqlmodel import Session, col, select
+
+from booking_engine.booking import holds
+from booking_engine.booking.holds import Holder
+from booking_engine.catalog import queries
+from booking_engine.catalog.studio import Studio
+from booking_engine.errors import Forbidden, Invalid
+from booking_engine.ledger import wallets
+from connector.errors import Unauthenticated
+from connector.tables import Role, StaffKey
+from shopify_gateway import signatures
+
+KEY_PREFIX = "sk_"
+# Owner and manager run the studio; a receptionist books for whoever stands at the desk.
+ACTS_FOR_CUSTOMERS = frozenset({Role.OWNER, Role.MANAGER, Role.RECEPTIONIST})
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who calls, and in which studio. `role` is set for staff, `customer_id` where one is known."""
+
+    studio_id: int
+    role: Role | None
+    customer_id: int | None
+    visitor: str | None  # someone whom the shop vouches for without knowing them
+
+    @property
+    def name(self) -> str:
+        """Return whose idempotency keys and holds these are."""
+        if self.role is not None:
+            return f"staff:{self.role.value}:{self.customer_id or ''}"
+        if self.customer_id is not None:
+            return f"customer:{self.customer_id}"
+        return f"visitor:{self.visitor or ''}"
+
+
+def new_key() -> str:
+    """Make a staff key; it is shown once and kept only as a digest."""
+    return KEY_PREFIX + secrets.token_urlsafe(32)
+
+
+def digest(key: str) -> bytes:
+    """Return what is kept of a staff key."""
+    return hashlib.sha256(key.encode()).digest()
+
+
+def identify(request: Request, session: Session) -> Caller:
+    """Return who calls; raises `Unauthenticated` for proof that does not hold."""
+    query = request.scope["query_string"].decode("latin-1")
+    authorization = request.headers.get("Authorization")
+    if "signature" in request.query_params:
+        return _by_proxy(request, session, query)
+    if authorization is not None:
+        return _by_bearer(request, session, authorization)
+    shop = request.query_params.get("shop")
+    studio_id = (
+        queries.id_of_shop(session, shop=shop) if shop is not None else queries.only_id(session)
+    )
+    return Caller(studio_id, None, None, None)
+
+
+def _by_proxy(request: Request, session: Session, query: str) -> Caller:
+    known = request.app.state.settings.shopify.secrets
+    try:
+        proven = signatures.proxy_caller(
+            query, secrets=known, now_seconds=datetime.now(UTC).timestamp()
+        )
+    except signatures.BadSignature as error:
+        raise Unauthenticated(str(error)) from None
+    studio_id = queries.id_of_shop(session, shop=proven.shop)
+    return Caller(studio_id, None, proven.customer_id, _address(request))
+
+
+def _by_bearer(request: Request, session: Session, authorization: str) -> Caller:
+    scheme, _, key = authorization.partition(" ")
+    if scheme.lower() != "bearer" or not key.startswith(KEY_PREFIX):
+        raise Unauthenticated("write the header as `Authorization: Bearer KEY`")
+    found = session.exec(
+        select(StaffKey).where(
+            col(StaffKey.digest) == digest(key.strip()), col(StaffKey.revoked_at).is_(None)
+        )
+    ).first()
+    if found is None:
+        raise Unauthenticated("that key is unknown or was revoked")
+    customer = request.query_params.get("customer")
+    if customer is not None and not (
+        customer.isascii() and customer.isdigit() and len(customer) < 19
+    ):
+        raise Invalid("customer is a Shopify customer id, a number")
+    return Caller(found.studio_id, found.role, int(customer) if customer else None, None)
+
+
+def _address(request: Request) -> str:
+    """Return the visitor's address; the app proxy puts it first into X-Forwarded-For."""
+    forwarded = request.headers.get("X-Forwarded-For", "").partition(",")[0].strip()
+    return forwarded or (request.client.host if request.client else "unknown")
+
+
+def studio_of(session: Session, caller: Caller) -> Studio:
+    """Return the catalogue of the caller's studio."""
+    return queries.load(session, studio_id=caller.studio_id)
+
+
+def wallet_of(session: Session, caller: Caller, *, now: datetime) -> UUID:
+    """Return the wallet of the customer who calls, or for whom staff call.
+
+    Raises `Unauthenticated` where nobody is logged in, `Forbidden` for a role that serves nobody.
+    """
+    customer_id = require_customer(caller)
+    wallet = wallets.of_customer(
+        session, studio_id=caller.studio_id, customer_id=customer_id, now=now
+    )
+    return wallet.id
+
+
+def require_customer(caller: Caller) -> int:
+    """Return the customer whose things are asked for; raises as `wallet_of` does."""
+    if caller.role is not None:
+        if caller.role not in ACTS_FOR_CUSTOMERS:
+            raise Forbidden(f"a {caller.role.value} key does not act for customers")
+        if caller.customer_id is None:
+            raise Invalid("name the customer whom you act for: ?customer=SHOPIFY_CUSTOMER_ID")
+    if caller.customer_id is None:
+        raise Unauthenticated("log in first")
+    return caller.customer_id
+
+
+def holder_of(session: Session, caller: Caller, *, now: datetime) -> Holder:
+    """Return who holds, and how much they may; raises `Unauthenticated` for mere strangers."""
+    if caller.role is not None:
+        wallet_id = wallet_of(session, caller, now=now) if caller.customer_id else None
+        if caller.role not in ACTS_FOR_CUSTOMERS:
+            raise Forbidden(f"a {caller.role.value} key does not hold sessions")
+        return Holder(caller.name, holds.STAFF_CAPS, wallet_id)
+    if caller.customer_id is not None:
+        return Holder(caller.name, holds.CUSTOMER_CAPS, wallet_of(session, caller, now=now))
+    if caller.visitor is None:
+        raise Unauthenticated("sessions are held through the shop, or with a staff key")
+    return Holder(caller.name, holds.VISITOR_CAPS)
+
+
+def actor_of(caller: Caller) -> str:
+    """Return the caller as the ledger writes it."""
+    if caller.role is not None:
+        return f"staff:{caller.role.value}"
+    return f"customer:{caller.customer_id}"
+
+
+def require_proof(caller: Caller) -> None:
+    """Raise `Unauthenticated` for a stranger whom neither the shop nor a key vouches for."""
+    if caller.role is None and caller.visitor is None:
+        raise Unauthenticated("ask through the shop, or with a staff key")
+
+
+def require_desk(caller: Caller) -> None:
+    """Raise `Forbidden` for a key that does not serve customers."""
+    if caller.role not in ACTS_FOR_CUSTOMERS:
+        raise Forbidden("this key does not act for customers")

@@ -1,0 +1,58 @@
+"""Drains the inbox: each delivery is understood and its effect written in one transaction."""
+
+from datetime import UTC, datetime
+from uuid import UUID
+
+import structlog
+from sqlmodel import Session
+
+from booking_engine.errors import Unavailable
+from connector.runtime import Runtime
+from shopify_gateway import deliveries
+from shopify_gateway import inbox as gateway
+from shopify_gateway.models import WebhookDelivery
+
+log = structlog.get_logger(__name__)
+
+BATCH = 200
+
+
+def drain(runtime: Runtime) -> None:
+    """Handle due deliveries, oldest first, until none is left."""
+    failed: set[UUID] = set()
+    done = 0
+    for _ in range(BATCH):
+        with runtime.transaction() as session:
+            now = datetime.now(UTC)
+            delivery = deliveries.claim(session, now=now, skip=failed)
+            if delivery is None:
+                break
+            if _handle(session, delivery, now):
+                done += 1
+            else:
+                failed.add(delivery.id)
+    if done:
+        runtime.wakeups.poke("outbox")
+
+
+def _handle(session: Session, delivery: WebhookDelivery, now: datetime) -> bool:
+    bound = log.bind(
+        delivery_id=str(delivery.id), webhook_id=delivery.webhook_id, topic=delivery.topic
+    )
+    try:
+        with session.begin_nested():
+            outcome = gateway.handle(session, delivery=delivery, now=now)
+    except deliveries.UnreadableDelivery as error:
+        deliveries.fail(delivery, error=str(error), final=True, now=now)
+        bound.warning("delivery_dead", detail=str(error))
+        return False
+    except Unavailable:
+        raise
+    except Exception as error:  # noqa: BLE001 - see below, and it is logged
+        # One poisonous delivery must not stop the queue: it gets its next try, and is visible.
+        deliveries.fail(delivery, error=repr(error), final=False, now=now)
+        bound.exception("delivery_failed", attempts=delivery.attempts)
+        return False
+    deliveries.finish(delivery, outcome=outcome, now=now)
+    bound.info("delivery_done", outcome=outcome)
+    return True

@@ -1,0 +1,62 @@
+"""Drains the outbox: tells the calendars what the book says now."""
+
+from datetime import UTC, datetime, timedelta
+
+import structlog
+
+from booking_engine import outbox
+from booking_engine.booking.allocator import BOOKING_CHANGED
+from booking_engine.errors import Unavailable
+from booking_engine.outbox import OutboxMessage
+from calendar_sync import push
+from calendar_sync.google import CalendarRefused
+from connector.runtime import Runtime
+
+log = structlog.get_logger(__name__)
+
+BATCH = 20
+LEASE = timedelta(seconds=120)
+WAIT_MAX_SECONDS = 64
+# Access that was taken away does not come back by asking every minute.
+REFUSED_WAIT = timedelta(minutes=5)
+
+
+def drain(runtime: Runtime) -> None:
+    """Tell due messages until none is left."""
+    while True:
+        with runtime.transaction() as session:
+            messages = outbox.claim(session, now=datetime.now(UTC), limit=BATCH, lease=LEASE)
+        for message in messages:
+            _tell(runtime, message)
+        if len(messages) < BATCH:
+            return
+
+
+def _tell(runtime: Runtime, message: OutboxMessage) -> None:
+    bound = log.bind(topic=message.topic, key=message.key, attempts=message.attempts)
+    if message.topic != BOOKING_CHANGED:
+        raise ValueError(f"nobody tells {message.topic}")
+    try:
+        written = push.push_booking(
+            runtime.transaction,
+            runtime.google,
+            studio_id=message.studio_id,
+            booking_id=message.key,
+            now=datetime.now(UTC),
+        )
+    except Unavailable as error:
+        wait = timedelta(seconds=min(2**message.attempts, WAIT_MAX_SECONDS))
+        _postpone(runtime, message, wait, error.detail)
+        bound.warning("message_postponed", detail=error.detail)
+    except CalendarRefused as error:
+        _postpone(runtime, message, REFUSED_WAIT, str(error))
+        bound.warning("calendar_refused", detail=str(error))
+    else:
+        with runtime.transaction() as session:
+            outbox.finish(session, message=message, now=datetime.now(UTC))
+        bound.info("message_told", written=written)
+
+
+def _postpone(runtime: Runtime, message: OutboxMessage, wait: timedelta, error: str) -> None:
+    with runtime.transaction() as session:
+        outbox.postpone(session, message=message, now=datetime.now(UTC), wait=wait, error=error)

@@ -1,0 +1,129 @@
+"""`simstudio verify`: proves the promises over the whole database, one line per violation.
+
+Each check is one query that returns the rows that should not exist.
+"""
+
+from dataclasses import dataclass
+
+from sqlalchemy import text
+from sqlmodel import Session
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """A promise, and the query that finds what breaks it (studio id, then what)."""
+
+    name: str
+    query: str
+
+
+CHECKS = (
+    Check(
+        "no two live allocations overlap on a bay or a coach",
+        """
+        SELECT a.studio_id, format('allocations %s and %s overlap', a.id, b.id)
+        FROM allocation a JOIN allocation b
+          ON a.studio_id = b.studio_id AND a.resource_id = b.resource_id
+         AND a.id < b.id AND a.during && b.during
+        WHERE a.state <> 'released' AND b.state <> 'released'
+        """,
+    ),
+    Check(
+        "every lot: granted = available + held + spent + expired + revoked, each >= 0",
+        """
+        SELECT studio_id, format('lot %s (%s)', id, source) FROM lot
+        WHERE granted <> available + held + spent + expired + revoked
+           OR least(available, held, spent, expired, revoked) < 0
+        """,
+    ),
+    Check(
+        "a lot's transfers add up to its buckets",
+        """
+        SELECT lot.studio_id, format('lot %s (%s): transfers say %s available, %s held, %s spent,'
+                ' %s expired, %s revoked', lot.id, lot.source, a, h, s, e, r)
+        FROM lot LEFT JOIN LATERAL (
+            SELECT coalesce(sum(quantity * ((to_bucket = 'available')::int
+                                          - (from_bucket = 'available')::int)), 0) AS a,
+                   coalesce(sum(quantity * ((to_bucket = 'held')::int
+                                          - (from_bucket = 'held')::int)), 0) AS h,
+                   coalesce(sum(quantity * ((to_bucket = 'spent')::int
+                                          - (from_bucket = 'spent')::int)), 0) AS s,
+                   coalesce(sum(quantity * ((to_bucket = 'expired')::int
+                                          - (from_bucket = 'expired')::int)), 0) AS e,
+                   coalesce(sum(quantity * ((to_bucket = 'revoked')::int
+                                          - (from_bucket = 'revoked')::int)), 0) AS r
+            FROM transfer
+            WHERE transfer.studio_id = lot.studio_id AND transfer.lot_id = lot.id
+        ) moved ON true
+        WHERE (available, held, spent, expired, revoked) IS DISTINCT FROM (a, h, s, e, r)
+        """,
+    ),
+    Check(
+        "what lots hold is what bookings draw",
+        """
+        SELECT lot.studio_id, format('lot %s holds %s, its draws %s', lot.id, lot.held, drawn.held)
+        FROM lot LEFT JOIN LATERAL (
+            SELECT coalesce(sum(held), 0) AS held FROM draw
+            WHERE draw.studio_id = lot.studio_id AND draw.lot_id = lot.id
+        ) drawn ON true
+        WHERE lot.held <> drawn.held
+        """,
+    ),
+    Check(
+        "every confirmed booking has its bays, and nothing that ended has any",
+        """
+        SELECT booking.studio_id, format('booking %s is %s with %s bays, %s booked', code, status,
+                                         taken.bays, simulators)
+        FROM booking LEFT JOIN LATERAL (
+            SELECT count(*) AS bays FROM allocation
+            JOIN resource ON resource.studio_id = allocation.studio_id
+                         AND resource.id = allocation.resource_id AND resource.kind = 'simulator'
+            WHERE allocation.studio_id = booking.studio_id AND booking_id = booking.id
+              AND allocation.state <> 'released'
+        ) taken ON true
+        WHERE (status IN ('confirmed', 'checked_in') AND taken.bays <> simulators)
+           OR (status IN ('cancelled', 'rejected', 'expired') AND taken.bays > 0)
+        """,
+    ),
+    Check(
+        "every booking still to come is funded in full",
+        """
+        SELECT booking.studio_id, format('booking %s holds %s of %s', code, paid.held,
+                                         simulator_minutes + coaching_sessions)
+        FROM booking LEFT JOIN LATERAL (
+            SELECT coalesce(sum(held), 0) AS held FROM draw
+            WHERE draw.studio_id = booking.studio_id AND draw.booking_id = booking.id
+        ) paid ON true
+        WHERE status IN ('confirmed', 'checked_in') AND begun_at IS NULL
+          AND paid.held <> simulator_minutes + coaching_sessions
+        """,
+    ),
+    Check(
+        "no calendar shows a booking that has ended, once the outbox is told",
+        """
+        SELECT calendar_event.studio_id, format('event %s in %s of booking %s', event_id, calendar,
+                                                booking.code)
+        FROM calendar_event JOIN booking ON booking.studio_id = calendar_event.studio_id
+                                        AND booking.id = calendar_event.booking_id
+        WHERE pushed_hash IS NOT NULL AND booking.status IN ('cancelled', 'rejected', 'expired')
+          AND NOT EXISTS (SELECT FROM outbox_message WHERE done_at IS NULL
+                          AND outbox_message.studio_id = booking.studio_id
+                          AND outbox_message.key = booking.id::text)
+        """,
+    ),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Violation:
+    """One thing that must not be."""
+
+    check: str
+    studio_id: int
+    what: str
+
+
+def violations(session: Session, check: Check) -> list[Violation]:
+    """Return everything that breaks one promise."""
+    rows = session.execute(text(check.query)).all()
+    return [Violation(check.name, row[0], row[1]) for row in rows]

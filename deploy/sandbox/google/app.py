@@ -1,0 +1,19 @@
+"""The application, put together."""
+
+from pathlib import Path
+
+from starlette.applications import Starlette
+
+from sandbox.google import api, control, page
+from sandbox.google.api import Desk
+from sandbox.google.channels import Courier
+from sandbox.google.store import Store
+
+
+def create_app(state_dir: Path, token: str, owner_zone: str) -> Starlette:
+    """Return the calendar that keeps its state in a folder and admits one token."""
+    store = Store(state_dir)
+    courier = Courier(store)
+    store.after_commit = courier.announce
+    desk = Desk(store, courier, token, owner_zone)
+    return Starlette(routes=[*api.routes(desk), *control.routes(desk), *page.routes(desk)])

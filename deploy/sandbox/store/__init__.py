@@ -1,0 +1,1 @@
+"""A Shopify store for one machine: pages, cart, webhooks, app proxy and Admin API."""

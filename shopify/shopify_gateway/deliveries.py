@@ -1,0 +1,106 @@
+"""The inbox: a delivery is written down before it is answered, and understood afterwards."""
+
+import json
+import random
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy.dialects.postgresql import insert
+from sqlmodel import Session, col, select
+
+from booking_engine.orm import new_id
+from shopify_gateway.models import DeliveryState, WebhookDelivery
+
+# Svix's schedule; after the last wait a delivery is dead, and visible.
+WAITS = tuple(
+    timedelta(seconds=seconds) for seconds in (5, 30, 300, 1_800, 7_200, 18_000, 36_000, 36_000)
+)
+
+
+class UnreadableDelivery(ValueError):
+    """The body is not what its topic promises; trying again will not help."""
+
+
+@dataclass(frozen=True, slots=True)
+class Headers:
+    """What Shopify says about a delivery, from either header family."""
+
+    topic: str
+    webhook_id: str
+    event_id: str | None = None
+    api_version: str | None = None
+    triggered_at: str | None = None
+
+
+def receive(
+    session: Session, *, studio_id: int, headers: Headers, body: bytes, now: datetime
+) -> bool:
+    """Write a delivery down; returns False for one that is here already."""
+    statement = insert(WebhookDelivery).values(
+        studio_id=studio_id,
+        id=new_id(),
+        webhook_id=headers.webhook_id,
+        event_id=headers.event_id,
+        topic=headers.topic,
+        api_version=headers.api_version,
+        triggered_at=headers.triggered_at,
+        body=body,
+        state=DeliveryState.PENDING,
+        attempts=0,
+        received_at=now,
+        due_at=now,
+    )
+    made = session.execute(
+        statement.on_conflict_do_nothing(index_elements=["studio_id", "webhook_id"]).returning(
+            col(WebhookDelivery.id)
+        )
+    )
+    return made.first() is not None
+
+
+def claim(session: Session, *, now: datetime, skip: set[UUID]) -> WebhookDelivery | None:
+    """Take the oldest due delivery for this transaction; rivals take the next one."""
+    return session.exec(
+        select(WebhookDelivery)
+        .where(
+            col(WebhookDelivery.state) == DeliveryState.PENDING,
+            col(WebhookDelivery.due_at) <= now,
+            col(WebhookDelivery.id).not_in(skip),
+        )
+        .order_by(col(WebhookDelivery.due_at), col(WebhookDelivery.id))
+        .limit(1)
+        .with_for_update(skip_locked=True)
+    ).first()
+
+
+def payload(delivery: WebhookDelivery) -> dict[str, Any]:
+    """Return the body as an object; raises `UnreadableDelivery`."""
+    try:
+        parsed = json.loads(delivery.body)
+    except ValueError as error:
+        raise UnreadableDelivery(f"the body is not JSON: {error}") from error
+    if not isinstance(parsed, dict):
+        raise UnreadableDelivery("the body is no JSON object")
+    return parsed
+
+
+def finish(delivery: WebhookDelivery, *, outcome: str, now: datetime) -> None:
+    """Mark a delivery done, with one word on what came of it."""
+    delivery.state = DeliveryState.DONE
+    delivery.outcome = outcome
+    delivery.attempts += 1
+    delivery.last_error = None
+    delivery.done_at = now
+
+
+def fail(delivery: WebhookDelivery, *, error: str, final: bool, now: datetime) -> None:
+    """Give a delivery its next try, or declare it dead after the last one."""
+    delivery.attempts += 1
+    delivery.last_error = error[:2000]
+    if final or delivery.attempts > len(WAITS):
+        delivery.state = DeliveryState.DEAD
+        return
+    wait = WAITS[delivery.attempts - 1]
+    delivery.due_at = now + wait * random.uniform(0.5, 1.0)  # noqa: S311 - jitter, no secret

@@ -1,0 +1,115 @@
+"""What an order entitles its buyer to: a pure function of the order's present state.
+
+A paid unit of a known variant is worth one lot per kind that its product grants. Posting brings the
+ledger to that, whatever was delivered before, twice, late or never (product rules D5, D6, D9, D15).
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+from booking_engine.catalog.studio import Product
+from booking_engine.ledger import lots as lot_rules
+from booking_engine.ledger.credits import Grant
+from booking_engine.ledger.models import CreditKind, Lot
+from shopify_gateway.order import Order, OrderLine
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """What the ledger lacks and what it has too much of, in whole units of one line."""
+
+    grants: list[Grant]
+    withdraw: list[Lot]
+    reinstate: list[Lot]
+
+
+def wanted_units(order: Order, line: OrderLine, granted_units: int) -> int:
+    """Return how many units of a line should be standing.
+
+    Only a fully paid order grants. While an edited order waits for the rest of its money, the
+    units that were paid before stand and new ones wait.
+    """
+    if order.is_paid:
+        return line.current_quantity
+    if order.is_open:
+        return min(line.current_quantity, granted_units)
+    return 0
+
+
+def difference(
+    order: Order, line: OrderLine, product: Product | None, lots: Iterable[Lot], zone: ZoneInfo
+) -> Difference:
+    """Compare one line of the order with the lots that it has made so far."""
+    units = _units(lots)
+    standing = [index for index, unit in units.items() if unit[0].withdrawn_at is None]
+    fallen = [index for index in units if index not in standing]
+    missing = wanted_units(order, line, len(standing)) - len(standing)
+    grants: list[Grant] = []
+    reinstate: list[Lot] = []
+    withdraw: list[Lot] = []
+    if missing > 0:
+        back = sorted(fallen)[:missing]
+        reinstate = [lot for index in back for lot in units[index]]
+        if product is not None:
+            first = max(units, default=-1) + 1
+            new = range(first, first + missing - len(back))
+            grants = [
+                grant for index in new for grant in _grants(order, line, product, index, zone)
+            ]
+    elif missing < 0:
+        least_used = sorted(
+            standing, key=lambda index: (*_unused(units[index]), index), reverse=True
+        )
+        withdraw = [lot for index in least_used[:-missing] for lot in units[index]]
+    return Difference(grants, withdraw, reinstate)
+
+
+def paid_share(line: OrderLine, index: int) -> int:
+    """Return what one unit was paid with; cents that do not divide go to the first units (D15)."""
+    if line.quantity <= 0:
+        return 0
+    each, rest = divmod(line.paid_minor, line.quantity)
+    return each + (1 if index < rest else 0)
+
+
+def _units(lots: Iterable[Lot]) -> Mapping[int, Sequence[Lot]]:
+    units: dict[int, list[Lot]] = {}
+    for lot in lots:
+        units.setdefault(lot.unit_index or 0, []).append(lot)
+    return units
+
+
+def _unused(unit: Sequence[Lot]) -> tuple[int, int]:
+    return sum(lot.available for lot in unit), sum(lot.held for lot in unit)
+
+
+def _grants(
+    order: Order, line: OrderLine, product: Product, index: int, zone: ZoneInfo
+) -> list[Grant]:
+    quantities = {
+        CreditKind.SIMULATOR_MINUTES: product.simulator_minutes,
+        CreditKind.COACHING_SESSIONS: product.coaching_sessions,
+    }
+    paid_on = order.ordered_at.astimezone(zone).date()
+    expires_at: datetime | None = lot_rules.expiry(paid_on, product.valid_days, zone)
+    granted = [(kind, quantity) for kind, quantity in quantities.items() if quantity]
+    shares = _split(paid_share(line, index), len(granted))
+    return [
+        Grant(
+            source=f"order:{order.id}:{line.id}:{index}:{kind.value}",
+            kind=kind,
+            quantity=quantity,
+            expires_at=expires_at,
+            order_id=order.id,
+            line_item_id=line.id,
+            unit_index=index,
+            paid_minor=share,
+        )
+        for (kind, quantity), share in zip(granted, shares, strict=True)
+    ]
+
+
+def _split(amount: int, parts: int) -> list[int]:
+    return [amount // parts + (1 if number < amount % parts else 0) for number in range(parts)]

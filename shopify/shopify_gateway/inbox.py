@@ -1,0 +1,49 @@
+"""What a delivery means: most say what an order is now, some only that one must be read."""
+
+from datetime import datetime
+from typing import Any
+
+from sqlmodel import Session
+
+from booking_engine.catalog import queries
+from shopify_gateway import deliveries, orders
+from shopify_gateway.deliveries import UnreadableDelivery
+from shopify_gateway.models import WebhookDelivery
+from shopify_gateway.order import UnreadableOrder, from_webhook
+
+STATE_TOPICS = frozenset({"orders/create", "orders/paid", "orders/updated", "orders/cancelled"})
+
+
+def handle(session: Session, *, delivery: WebhookDelivery, now: datetime) -> str:
+    """Do what a delivery asks for and return one word on what came of it.
+
+    Raises `UnreadableDelivery` where the body is not what the topic promises.
+    """
+    if delivery.topic in STATE_TOPICS:
+        return _state(session, delivery, now)
+    if delivery.topic == "orders/edited":
+        edit = deliveries.payload(delivery).get("order_edit")
+        return _read_later(session, delivery, edit if isinstance(edit, dict) else {}, now)
+    if delivery.topic == "refunds/create":
+        return _read_later(session, delivery, deliveries.payload(delivery), now)
+    return "ignored"
+
+
+def _state(session: Session, delivery: WebhookDelivery, now: datetime) -> str:
+    try:
+        order = from_webhook(deliveries.payload(delivery))
+    except UnreadableOrder as error:
+        raise UnreadableDelivery(str(error)) from error
+    studio = queries.load(session, studio_id=delivery.studio_id)
+    posted = orders.converge(session, studio=studio, order=order, now=now)
+    return "posted" if posted.changed else "agreed"
+
+
+def _read_later(
+    session: Session, delivery: WebhookDelivery, body: dict[str, Any], now: datetime
+) -> str:
+    order_id = body.get("order_id")
+    if not isinstance(order_id, int):
+        raise UnreadableDelivery(f"{delivery.topic} names no order_id")
+    orders.mark_for_reading(session, studio_id=delivery.studio_id, order_id=order_id, now=now)
+    return "read_later"

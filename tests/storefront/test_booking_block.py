@@ -1,0 +1,372 @@
+"""What a visitor does with the booking block, on a phone and at a desk."""
+
+import re
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.storefront.conftest import OpenPage
+from tests.storefront.scripted_studio import ScriptedStudio
+
+DIALOG = "dialog[open]"
+SLOTS = "[data-start]"
+ATTACK = "<img src=x onerror=\"document.title='stolen'\"><script>document.title='stolen'</script>"
+CLS = """() => new Promise((done) => new PerformanceObserver((list) => done(
+  list.getEntries().filter((entry) => !entry.hadRecentInput)
+    .reduce((sum, entry) => sum + entry.value, 0),
+)).observe({ type: 'layout-shift', buffered: true }) || setTimeout(() => done(0), 300))"""
+
+
+def test_a_session_is_chosen_held_and_added_to_the_cart(page: Page, studio: ScriptedStudio) -> None:
+    page.get_by_label("2 hr").check()
+    page.get_by_role("group", name="Simulators").get_by_label("2", exact=True).check()
+    page.get_by_label("Ana", exact=True).check()
+    page.get_by_label("1 hr", exact=True).last.check()
+    expect(page.locator(SLOTS).first).to_contain_text("$240")
+    page.locator("[data-date]").nth(2).click()
+    start = page.locator(SLOTS).nth(1).get_attribute("data-start")
+    page.locator(SLOTS).nth(1).click()
+
+    panel = page.get_by_role("dialog", name="Your session is held")
+    expect(panel).to_contain_text("10:00 AM – 12:00 PM")
+    expect(panel).to_contain_text("Ana, 1 hour")
+    expect(panel).to_contain_text("$150.00 CAD")
+    expect(panel.get_by_role("timer")).to_have_text(re.compile(r"^1[45]:\d\d$"))
+    panel.get_by_role("button", name="Add to cart").click()
+    page.wait_for_url("**/cart")
+
+    assert studio.asked_for("hold") == [
+        {
+            "service": "simulator",
+            "start": start,
+            "minutes": 120,
+            "simulators": 2,
+            "coaching": {"minutes": 60, "coach": "ana"},
+        }
+    ]
+    assert [(line["id"], line["quantity"]) for line in studio.cart] == [
+        (44000000000001, 2),
+        (44000000000002, 1),
+    ]
+    for line in studio.cart:
+        assert line["properties"]["_hold"] == "hold-1"
+        assert line["properties"]["Coach"] == "Ana"
+        assert "10:00 AM – 12:00 PM" in line["properties"]["Session"]
+
+
+def test_any_coach_names_the_ones_who_are_free(open_page: OpenPage, studio: ScriptedStudio) -> None:
+    studio.coaches.append({"handle": "ben", "name": "Ben", "locations": ["main"]})
+    page = open_page()
+
+    page.get_by_label("Any coach").check()
+    expect(page.locator(SLOTS).first).to_contain_text("Ana, Ben")
+    page.locator(SLOTS).first.click()
+
+    expect(page.locator(DIALOG)).to_contain_text("Ana, 30 minutes")
+    assert studio.asked_for("hold")[0]["coaching"] == {"minutes": 30}
+
+
+def test_two_quick_clicks_hold_once(page: Page, studio: ScriptedStudio) -> None:
+    page.locator(SLOTS).first.evaluate("slot => { slot.click(); slot.click() }")
+
+    expect(page.locator(DIALOG)).to_be_visible()
+    assert len(studio.asked_for("hold")) == 1
+
+
+def test_a_time_lost_to_another_is_said_and_the_times_are_fresh(
+    page: Page, studio: ScriptedStudio
+) -> None:
+    start = str(page.locator(SLOTS).nth(1).get_attribute("data-start"))
+    studio.taken.add(start)
+    studio.refuse("hold", 409, "slot_taken")
+
+    page.locator(SLOTS).nth(1).click()
+
+    expect(page.get_by_role("alert")).to_contain_text("taken a moment ago")
+    expect(page.locator(f'[data-start="{start}"]')).to_have_count(0)
+    expect(page.locator(SLOTS).nth(1)).to_be_focused()
+    expect(page.locator(DIALOG)).to_have_count(0)
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "sentence"),
+    [
+        (429, "too_many_holds", "already hold as many"),
+        (422, "too_soon", "no longer be booked online"),
+        (400, "unheard_of", "Something went wrong"),
+    ],
+)
+def test_other_refusals_are_said_in_words(
+    page: Page, studio: ScriptedStudio, status: int, code: str, sentence: str
+) -> None:
+    studio.refuse("hold", status, code)
+
+    page.locator(SLOTS).first.click()
+
+    expect(page.get_by_role("alert")).to_contain_text(sentence)
+    expect(page.locator(DIALOG)).to_have_count(0)
+
+
+def test_a_studio_out_of_reach_keeps_the_choice_and_its_key(
+    page: Page, studio: ScriptedStudio
+) -> None:
+    studio.refuse("hold", 503, "busy")
+
+    page.locator(SLOTS).first.click()
+    page.get_by_role("button", name="Try again").click()
+
+    expect(page.locator(DIALOG)).to_be_visible()
+    first, second = studio.asked_for("hold")
+    assert first == second
+    assert studio.keys[0] == studio.keys[1]
+
+
+def test_times_that_do_not_load_can_be_asked_for_again(
+    open_page: OpenPage, studio: ScriptedStudio
+) -> None:
+    studio.refuse("catalog", 502, "broken")
+    studio.refuse("availability", 502, "broken")
+    page = open_page()
+
+    page.get_by_role("button", name="Try again").click()
+    page.get_by_role("button", name="Try again").click()
+
+    expect(page.locator(SLOTS)).to_have_count(12)
+
+
+def test_a_hold_that_runs_out_says_so_and_goes_back(page: Page, studio: ScriptedStudio) -> None:
+    studio.hold_seconds = 2
+    start = page.locator(SLOTS).first.get_attribute("data-start")
+
+    page.locator(SLOTS).first.click()
+
+    panel = page.get_by_role("dialog", name="The held time ran out")
+    expect(panel).to_be_visible()
+    expect(panel.get_by_role("button", name="Add to cart")).to_have_count(0)
+    panel.get_by_role("button", name="See other times").click()
+    expect(page.locator(f'[data-start="{start}"]')).to_be_focused()
+    assert studio.asked_for("release") == [{"hold": "hold-1"}]
+
+
+def test_changing_ones_mind_gives_the_time_back(page: Page, studio: ScriptedStudio) -> None:
+    start = page.locator(SLOTS).nth(4).get_attribute("data-start")
+    page.locator(SLOTS).nth(4).click()
+
+    page.get_by_role("button", name="Choose another time").click()
+
+    expect(page.locator(DIALOG)).to_have_count(0)
+    expect(page.locator(f'[data-start="{start}"]')).to_be_focused()
+    assert studio.holds == {}
+
+
+def test_another_time_replaces_the_held_one(page: Page, studio: ScriptedStudio) -> None:
+    page.locator(SLOTS).first.click()
+    page.get_by_role("button", name="Close").click()
+
+    page.locator(SLOTS).nth(2).click()
+
+    expect(page.locator(DIALOG)).to_contain_text("11:00 AM")
+    assert list(studio.holds) == ["hold-2"]
+
+
+def test_a_reload_keeps_the_hold(page: Page, studio: ScriptedStudio) -> None:
+    page.locator(SLOTS).first.click()
+    expect(page.locator(DIALOG)).to_be_visible()
+
+    page.reload()
+    page.get_by_role("button", name="Continue").click()
+
+    panel = page.get_by_role("dialog", name="Your session is held")
+    expect(panel).to_contain_text("9:00 AM – 10:00 AM")
+    expect(panel.get_by_role("timer")).to_have_text(re.compile(r"^1[45]:\d\d$"))
+    assert len(studio.asked_for("hold")) == 1
+
+
+def test_a_hold_the_studio_forgot_is_forgotten(page: Page, studio: ScriptedStudio) -> None:
+    page.locator(SLOTS).first.click()
+    expect(page.locator(DIALOG)).to_be_visible()
+    studio.holds.clear()
+
+    page.reload()
+    page.locator(SLOTS).first.wait_for()
+
+    expect(page.locator("[data-hint]")).to_be_visible()
+    expect(page.get_by_role("button", name="Continue")).to_have_count(0)
+    page.wait_for_function("!sessionStorage.length")
+
+
+def test_a_session_in_the_cart_is_not_added_twice(page: Page, studio: ScriptedStudio) -> None:
+    page.locator(SLOTS).first.click()
+    page.get_by_role("button", name="Add to cart").click()
+    page.wait_for_url("**/cart")
+
+    page.goto(page.url.removesuffix("cart"))
+    page.get_by_role("button", name="Continue").click()
+    expect(page.get_by_role("button", name="Add to cart")).to_have_count(0)
+    expect(page.get_by_role("button", name="Go to cart")).to_be_visible()
+    page.get_by_role("button", name="Choose another time").click()
+
+    expect(page.locator(DIALOG)).to_have_count(0)
+    assert studio.cart == []
+    assert studio.holds == {}
+
+
+def test_a_cart_that_refuses_keeps_the_hold(page: Page, studio: ScriptedStudio) -> None:
+    studio.refuse("cart", 422, "sold_out")
+    page.locator(SLOTS).first.click()
+
+    page.get_by_role("button", name="Add to cart").click()
+    expect(page.get_by_role("alert")).to_contain_text("still held for you")
+    page.get_by_role("button", name="Try again").click()
+    page.wait_for_url("**/cart")
+
+    assert len(studio.cart) == 1
+
+
+def test_the_keyboard_is_enough(page: Page, studio: ScriptedStudio) -> None:
+    page.locator("[data-date]").nth(1).focus()
+    page.keyboard.press("ArrowRight")
+    expect(page.locator("[data-date]").nth(2)).to_be_focused()
+    page.keyboard.press("Enter")
+    expect(page.locator("[data-date]").nth(2)).to_have_attribute("aria-pressed", "true")
+    page.keyboard.press("Tab")
+    expect(page.locator(SLOTS).first).to_be_focused()
+    page.keyboard.press("ArrowDown")
+    expect(page.locator(SLOTS).nth(3)).to_be_focused()
+    page.keyboard.press("ArrowUp")
+    page.keyboard.press("End")
+    expect(page.locator(SLOTS).last).to_be_focused()
+    page.keyboard.press("Home")
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("Enter")
+
+    expect(page.get_by_role("heading", name="Your session is held")).to_be_focused()
+    page.keyboard.press("Escape")
+    expect(page.locator(DIALOG)).to_have_count(0)
+    expect(page.locator(SLOTS).nth(1)).to_be_focused()
+    expect(page.locator(SLOTS).nth(1)).to_have_attribute("aria-pressed", "true")
+    page.keyboard.press("Enter")
+    expect(page.locator(DIALOG)).to_be_visible()
+    assert len(studio.asked_for("hold")) == 1
+
+
+def test_one_button_of_each_group_is_in_the_tab_order(page: Page) -> None:
+    for group in ("[data-days]", "[data-slots]"):
+        expect(page.locator(f'{group} button[tabindex="0"]')).to_have_count(1)
+
+
+def test_a_stranger_is_not_offered_credits(page: Page) -> None:
+    page.locator(SLOTS).first.click()
+
+    expect(page.locator(DIALOG)).to_be_visible()
+    expect(page.get_by_text("Your credits")).to_have_count(0)
+    expect(page.get_by_role("button", name="Book with credits")).to_have_count(0)
+
+
+def test_a_customer_books_with_credits(open_page: OpenPage, studio: ScriptedStudio) -> None:
+    studio.customer = {"id": 1}
+    page = open_page()
+    expect(page.get_by_text("5 hr of simulator · 2 coaching sessions")).to_be_visible()
+    page.locator(SLOTS).first.click()
+
+    page.get_by_role("button", name="Book with credits").click()
+
+    panel = page.get_by_role("dialog", name="You are booked")
+    expect(panel).to_contain_text("GOLF42")
+    expect(panel.get_by_role("link", name="Add to calendar")).to_have_attribute(
+        "href", "/apps/studio/bookings/b-1.ics"
+    )
+    expect(page.locator("[data-credits]")).to_contain_text("4 hr of simulator")
+    assert len(studio.bookings) == 1
+    assert studio.holds == {}
+    assert studio.asked_for("book")[-1] == studio.asked_for("hold")[0]
+
+
+def test_credits_that_fall_short_leave_the_hold_and_offer_the_rest(
+    open_page: OpenPage, studio: ScriptedStudio
+) -> None:
+    studio.customer = {"id": 1}
+    missing = {
+        "lines": [{"variant_id": 7, "quantity": 1, "properties": {}}],
+        "total_minor": 2000,
+        "currency": "CAD",
+    }
+    studio.refuse("book", 402, "not_enough_credits", needed=60, available=30, cart=missing)
+    page = open_page()
+    page.locator(SLOTS).first.click()
+
+    page.get_by_role("button", name="Book with credits").click()
+    expect(page.get_by_role("alert")).to_contain_text("do not cover")
+    page.get_by_role("button", name="Add what is missing, $20.00 CAD").click()
+    page.wait_for_url("**/cart")
+
+    assert list(studio.holds) == ["hold-1"]
+    assert [(line["id"], line["properties"]["_hold"]) for line in studio.cart] == [(7, "hold-1")]
+
+
+def test_names_from_the_studio_stay_text(open_page: OpenPage, studio: ScriptedStudio) -> None:
+    studio.coaches = [{"handle": "eve", "name": ATTACK, "locations": ["main"]}]
+    page = open_page()
+
+    page.locator('input[value="eve"]').check()
+    page.locator(SLOTS).first.click()
+
+    expect(page.locator(DIALOG)).to_contain_text(ATTACK)
+    expect(page.locator("studio-booking img")).to_have_count(0)
+    assert page.title() == "Birdie Bay"
+
+
+def test_times_are_the_studios_own_and_doubled_hours_are_told_apart(
+    open_page: OpenPage, studio: ScriptedStudio
+) -> None:
+    studio.hours = range(4)
+    page = open_page(now="2026-10-31T16:00:00Z")
+
+    expect(page.get_by_role("heading", name="Sunday, November 1")).to_be_visible()
+    expect(page.locator(".sb-slot__time")).to_have_text(
+        ["12:00 AM", "1:00 AM (UTC−04:00)", "1:00 AM (UTC−05:00)", "2:00 AM", "3:00 AM"]
+    )
+    expect(page.locator("[data-zone]")).to_have_text("Studio time: Eastern Time (Toronto)")
+    page.locator(SLOTS).nth(2).click()
+
+    expect(page.locator(DIALOG)).to_contain_text("1:00 AM (UTC−05:00) – 2:00 AM (UTC−05:00)")
+    assert studio.asked_for("hold")[0]["start"] == "2026-11-01T01:00:00-05:00"
+
+
+def test_paging_stops_at_today_and_at_the_horizon(page: Page, studio: ScriptedStudio) -> None:
+    later = page.get_by_role("button", name="Later days")
+    earlier = page.get_by_role("button", name="Earlier days")
+    expect(earlier).to_be_disabled()
+
+    later.click()
+    expect(earlier).to_be_enabled()
+    later.click()
+
+    expect(later).to_be_disabled()
+    assert [query["days"] for query in studio.asked_for("availability")] == ["7", "7", "7"]
+
+
+def test_an_older_answer_never_overwrites_a_newer_one(page: Page, studio: ScriptedStudio) -> None:
+    studio.slow_minutes = "120"
+
+    page.get_by_label("2 hr").check()
+    page.get_by_label("3 hr").check()
+    page.wait_for_timeout(900)
+
+    expect(page.locator(SLOTS).first).to_contain_text("$135")
+
+
+def test_it_speaks_french(open_page: OpenPage, studio: ScriptedStudio) -> None:
+    studio.language = "fr"
+    page = open_page()
+
+    page.locator(SLOTS).first.click()
+
+    panel = page.get_by_role("dialog", name="Votre séance est gardée")
+    expect(panel).to_contain_text("9:00 – 10:00")
+    expect(panel).to_contain_text("45,00\u00a0$ CAD")
+
+
+def test_nothing_jumps_and_nothing_overflows(page: Page) -> None:
+    assert page.evaluate(CLS) < 0.05
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
