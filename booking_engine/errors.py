@@ -65,7 +65,8 @@ class TooMany(DomainError):
     code = "too_many"
 
     def __init__(self, detail: str, *, retry_after_seconds: int, **facts: object) -> None:
-        super().__init__(detail, retry_after_seconds=retry_after_seconds, **facts)
+        super().__init__(detail)
+        self.facts = {"retry_after_seconds": retry_after_seconds, **facts}
         self.retry_after_seconds = retry_after_seconds
 
 

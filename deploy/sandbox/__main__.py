@@ -10,6 +10,8 @@ import subprocess
 import sys
 import time
 import tomllib
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -27,6 +29,15 @@ BIN = Path(sys.executable).parent
 out = Console(highlight=False)
 
 
+@dataclass(frozen=True, slots=True)
+class Started:
+    """Where the servers are, and when starting began."""
+
+    database_url: str
+    redis_url: str
+    at: float
+
+
 class Unusable(Exception):
     """The sandbox cannot start like this; the message says what to do."""
 
@@ -40,6 +51,13 @@ def run(
     ),
     fresh: Annotated[bool, typer.Option("--fresh", help="Throw away earlier data first.")] = False,  # noqa: FBT002 - a command-line flag
     studio: Annotated[Path, typer.Option(help="The studio.toml to run.", exists=True)] = STUDIO,
+    database_url: Annotated[
+        str | None,
+        typer.Option(help="An empty database of your own, in place of the embedded one."),
+    ] = None,
+    redis_url: Annotated[
+        str | None, typer.Option(help="A Redis of your own, in place of the embedded one.")
+    ] = None,
 ) -> None:
     """Run the whole studio: servers, connector, a shop and calendars to play with.
 
@@ -50,7 +68,8 @@ def run(
         lock = _prepare(folder.resolve(), fresh=fresh, port=port)
         with lock.open("w") as held:
             _lock(held.fileno(), folder)
-            _start(supervisor, folder.resolve(), port, studio.resolve())
+            started = _start_servers(supervisor, folder.resolve(), database_url, redis_url)
+            _start(supervisor, folder.resolve(), port, studio.resolve(), started)
             supervisor.watch()
     except (Unusable, StaleFolder, NotStarted) as error:
         out.print(f"[red]{error}[/red]" if not isinstance(error, NotStarted) else str(error))
@@ -89,19 +108,16 @@ def _lock(descriptor: int, folder: Path) -> None:
         raise Unusable(f"another sandbox is running in {folder}; stop it first") from None
 
 
-def _start(supervisor: Supervisor, folder: Path, port: int, studio: Path) -> None:
-    began = time.monotonic()
+def _start(supervisor: Supervisor, folder: Path, port: int, studio: Path, started: Started) -> None:
     with studio.open("rb") as file:
         shop = tomllib.load(file)["studio"]["shop"]
-    postgres, redis = servers.postgres(folder), servers.redis(folder)
     values = environment.settled(
         environment.read(folder / "env"),
         port=port,
         shop=shop,
-        database_url=postgres.url,
-        redis_url=redis.url,
+        database_url=started.database_url,
+        redis_url=started.redis_url,
     )
-    _start_servers(supervisor, folder, postgres, redis)
     children = environment.for_children(values)
     # The outside needs no database: it starts while the schema is being brought up.
     outside = [sys.executable, "-m", "sandbox.outside", "--port", str(port + 1)]
@@ -123,26 +139,35 @@ def _start(supervisor: Supervisor, folder: Path, port: int, studio: Path) -> Non
     for child in supervisor.children:
         if child.name in ("api", "outside"):
             at = port if child.name == "api" else port + 1
-            supervisor.wait_until(child, lambda at=at: _is_well(at), seconds=60)
-    _announce(values, folder, time.monotonic() - began)
+            supervisor.wait_until(child, partial(_is_well, at), seconds=60)
+    _announce(values, folder, time.monotonic() - started.at)
 
 
-def _start_servers(supervisor: Supervisor, folder: Path, postgres: Server, redis: Server) -> None:
-    for server in (postgres, redis):
+def _start_servers(
+    supervisor: Supervisor, folder: Path, database_url: str | None, redis_url: str | None
+) -> Started:
+    """Start the servers that nobody gave us, and return where both are."""
+    began = time.monotonic()
+    if redis_url is None:
+        redis = servers.redis(folder)
+        _server(supervisor, folder, redis, signal.SIGTERM)
+        redis_url = redis.url
+    if database_url is None:
+        postgres = servers.postgres(folder)
         # PostgreSQL's fast shutdown is SIGINT: it does not wait for clients to leave.
-        stop = signal.SIGINT if server is postgres else signal.SIGTERM
-        child = Child(
-            server.name,
-            server.command,
-            dict(os.environ),
-            folder / "logs" / f"{server.name}.log",
-            server.user,
-            stop,
-        )
-        supervisor.start(child)
-    child = supervisor.children[0]
-    supervisor.wait_until(child, lambda: servers.is_answering(postgres.url), seconds=60)
-    servers.create_database(postgres.url)
+        child = _server(supervisor, folder, postgres, signal.SIGINT)
+        ready = partial(servers.is_answering, postgres.url)
+        supervisor.wait_until(child, ready, seconds=60)
+        servers.create_database(postgres.url)
+        database_url = postgres.url
+    return Started(database_url, redis_url, began)
+
+
+def _server(supervisor: Supervisor, folder: Path, server: Server, stop: signal.Signals) -> Child:
+    log = folder / "logs" / f"{server.name}.log"
+    child = Child(server.name, server.command, dict(os.environ), log, server.user, stop)
+    supervisor.start(child)
+    return child
 
 
 def _child(
