@@ -15,12 +15,14 @@ from rich.progress import Progress
 from rich.table import Table
 
 from booking_engine.catalog import queries, studio_file
+from booking_engine.errors import NotFound, Unavailable
 from connector import apply as applying
 from connector import audit as auditing
 from connector import doctor as doctoring
 from connector import keys, logging, migrate, runtime, settings, verify, worker
-from connector.runtime import Runtime
+from connector.runtime import NotConfigured, Runtime
 from connector.tables import Role
+from shopify_gateway.admin import AdminRefused
 
 app = typer.Typer(
     help="Runs a sim studio's bookings: Shopify sells, PostgreSQL decides, Google Calendar shows.",
@@ -179,6 +181,15 @@ def run_doctor() -> None:
         if finding.cure:
             out.print(f"     {finding.cure}", highlight=False, markup=False)
     raise typer.Exit(0 if all(finding.is_well for finding in findings) else 1)
+
+
+def main() -> None:
+    """Run a command; a neighbour that is away is a sentence, not a stack trace."""
+    try:
+        app()
+    except (Unavailable, NotConfigured, NotFound, AdminRefused) as error:
+        err.print(str(error), markup=False, highlight=False)
+        sys.exit(2)
 
 
 @keys_app.command("add")

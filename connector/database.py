@@ -21,14 +21,14 @@ class Busy(Unavailable):
     """Too many want the same thing at once; the caller may come back in a moment."""
 
 
-def make_engine(settings: Settings, *, statement_timeout_seconds: int = 5) -> Engine:
+def make_engine(settings: Settings, *, statement_timeout_seconds: int = 8) -> Engine:
     """Make the engine of one process.
 
     READ COMMITTED, because a lock taken under a snapshot that is older than it protects nothing.
     """
     limits = {
         "statement_timeout": f"{statement_timeout_seconds}s",
-        "lock_timeout": "2s",
+        "lock_timeout": "4s",
         "idle_in_transaction_session_timeout": "10s",
     }
     options = " ".join(f"-c {name}={value}" for name, value in limits.items())
@@ -40,7 +40,7 @@ def make_engine(settings: Settings, *, statement_timeout_seconds: int = 5) -> En
         isolation_level="READ COMMITTED",
         pool_size=settings.database.pool_size,
         max_overflow=0,
-        pool_timeout=3,
+        pool_timeout=5,
         pool_pre_ping=True,
         connect_args=arguments,
     )

@@ -125,6 +125,14 @@ def wallet_of(session: Session, caller: Caller, *, now: datetime) -> UUID:
     return wallet.id
 
 
+def known_wallet_of(session: Session, caller: Caller) -> UUID | None:
+    """Return the customer's wallet for reading, None where they have none yet; makes none."""
+    wallet = wallets.find_customer(
+        session, studio_id=caller.studio_id, customer_id=require_customer(caller)
+    )
+    return wallet.id if wallet else None
+
+
 def require_customer(caller: Caller) -> int:
     """Return the customer whose things are asked for; raises as `wallet_of` does."""
     if caller.role is not None:

@@ -46,7 +46,7 @@ class Runtime:
             admin.close()
 
 
-def make(settings: Settings, *, statement_timeout_seconds: int = 5) -> Runtime:
+def make(settings: Settings, *, statement_timeout_seconds: int = 8) -> Runtime:
     """Make the runtime of this process; nothing is connected to yet."""
     engine = database.make_engine(settings, statement_timeout_seconds=statement_timeout_seconds)
     celery = broker.make_celery(settings.redis_url)

@@ -78,6 +78,8 @@ def find(session: Session, *, studio: Studio, search: Search, now: datetime) -> 
 
 
 def _checked(studio: Studio, search: Search) -> tuple[Location, Service]:
+    if not 2000 <= search.first.year < 2200:
+        raise Invalid("from is out of range")
     if not 1 <= search.days <= DAYS_MAX:
         raise Invalid(f"days must be 1 to {DAYS_MAX}", maximum=DAYS_MAX)
     if search.coach is not None and search.coaching_minutes is None:

@@ -205,12 +205,11 @@ def end(booking: Booking, status: BookingStatus, *, by: str, reason: str, now: d
     booking.revision += 1
 
 
-def begin_and_complete(session: Session, *, studio_id: int, now: datetime, limit: int) -> int:
-    """Spend what begun sessions hold, and complete the ones that are over; returns how many."""
+def begin_and_complete(session: Session, *, now: datetime, limit: int) -> int:
+    """Spend what begun sessions hold and complete those that are over; returns how many."""
     due = session.exec(
         select(Booking)
         .where(
-            col(Booking.studio_id) == studio_id,
             col(Booking.status).in_(LIVE),
             col(Booking.starts_at) <= now,
             col(Booking.begun_at).is_(None) | (col(Booking.ends_at) <= now),
@@ -222,7 +221,7 @@ def begin_and_complete(session: Session, *, studio_id: int, now: datetime, limit
     for booking in due:
         if booking.begun_at is None:
             cause = Cause("played", booking.code, "system", now)
-            credits.spend(session, studio_id=studio_id, booking_id=booking.id, cause=cause)
+            credits.spend(session, studio_id=booking.studio_id, booking_id=booking.id, cause=cause)
             booking.begun_at = booking.starts_at
         if booking.ends_at <= now:
             booking.status = BookingStatus.COMPLETED

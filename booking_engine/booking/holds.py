@@ -155,8 +155,8 @@ def extend(
     return True
 
 
-def expire_due(session: Session, *, studio_id: int, now: datetime, limit: int) -> int:
-    """Write down the expiry of holds whose time is up; everybody reads it so already."""
+def expire_due(session: Session, *, now: datetime, limit: int) -> int:
+    """Write down the expiry of holds whose time is up, in every studio; it is read so already."""
     due = session.exec(
         select(Hold, Booking)
         .join(
@@ -165,17 +165,17 @@ def expire_due(session: Session, *, studio_id: int, now: datetime, limit: int) -
             & (col(Booking.id) == col(Hold.booking_id)),
         )
         .where(
-            col(Hold.studio_id) == studio_id,
             col(Hold.status) == HoldStatus.ACTIVE,
             col(Hold.expires_at) <= now,
         )
+        .order_by(col(Hold.expires_at))
         .limit(limit)
         .with_for_update(skip_locked=True, of=Booking)
     ).all()
     for hold, booking in due:
         hold.status = HoldStatus.EXPIRED
         bookings.end(booking, BookingStatus.EXPIRED, by="system", reason="hold expired", now=now)
-        allocator.release(session, studio_id=studio_id, booking_id=booking.id)
+        allocator.release(session, studio_id=booking.studio_id, booking_id=booking.id)
     session.flush()
     return len(due)
 

@@ -73,6 +73,11 @@ class Booking(SQLModel, table=True):
         ),
         Index("ix_booking_studio_id_wallet_id_starts_at", "studio_id", "wallet_id", "starts_at"),
         Index("ix_booking_studio_id_order_id", "studio_id", "order_id"),
+        Index(
+            "ix_booking_live_starts_at",
+            "starts_at",
+            postgresql_where=text("status IN ('confirmed', 'checked_in')"),
+        ),
     )
 
     studio_id: int = Field(foreign_key="studio.id", sa_type=BigInteger)
@@ -118,6 +123,11 @@ class Hold(SQLModel, table=True):
             "ix_hold_studio_id_holder",
             "studio_id",
             "holder",
+            postgresql_where=text("status = 'active'"),
+        ),
+        Index(
+            "ix_hold_active_expires_at",
+            "expires_at",
             postgresql_where=text("status = 'active'"),
         ),
     )

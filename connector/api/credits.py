@@ -20,14 +20,14 @@ PAGE = 100
 def show_credits(exchange: Reading) -> Response:
     """Return the wallet's balance and its lots."""
     session, studio, now = exchange.session, exchange.studio, exchange.now
-    wallet_id = identity.wallet_of(session, exchange.caller, now=now)
-    lots = credits.of_wallet(session, studio_id=studio.id, wallet_id=wallet_id)
+    wallet_id = identity.known_wallet_of(session, exchange.caller)
+    lots = credits.of_wallet(session, studio_id=studio.id, wallet_id=wallet_id) if wallet_id else []
     zone = studio.locations[0].zone
     balance = credits.balance(lots, now=now)
     return exchange.answer(
         200,
         {
-            "wallet": str(wallet_id),
+            "wallet": str(wallet_id) if wallet_id else None,
             **{kind.value: totals for kind, totals in balance.items()},
             "lots": [_lot_view(lot, zone) for lot in lots],
         },
@@ -39,8 +39,10 @@ def list_transfers(
     exchange: Reading, cursor: Annotated[int | None, Query(ge=1)] = None
 ) -> Response:
     """Return the wallet's transfers, newest first, a page at a time."""
-    session, studio, now = exchange.session, exchange.studio, exchange.now
-    wallet_id = identity.wallet_of(session, exchange.caller, now=now)
+    session, studio = exchange.session, exchange.studio
+    wallet_id = identity.known_wallet_of(session, exchange.caller)
+    if wallet_id is None:
+        return exchange.answer(200, {"transfers": [], "next_cursor": None})
     found = transfers.newest(
         session, studio_id=studio.id, wallet_id=wallet_id, before=cursor, limit=PAGE + 1
     )

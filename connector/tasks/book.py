@@ -1,9 +1,9 @@
 """Writes down what the clock has already made true: lapsed holds, begun and finished sessions."""
 
+from collections.abc import Callable
 from datetime import UTC, datetime
 
 from booking_engine.booking import bookings, holds
-from booking_engine.catalog import queries
 from connector import idempotency
 from connector.runtime import Runtime
 
@@ -11,13 +11,16 @@ BATCH = 200
 
 
 def sweep(runtime: Runtime) -> None:
-    """Sweep every studio once."""
-    now = datetime.now(UTC)
+    """Sweep every studio until nothing is due."""
     with runtime.transaction() as session:
-        idempotency.sweep(session, now=now)
-        studio_ids = queries.all_ids(session)
-    for studio_id in studio_ids:
+        idempotency.sweep(session, now=datetime.now(UTC))
+    _repeat(runtime, holds.expire_due)
+    _repeat(runtime, bookings.begin_and_complete)
+
+
+def _repeat(runtime: Runtime, sweep_some: Callable[..., int]) -> None:
+    """Sweep a batch a transaction, so that no lock is held for long."""
+    while True:
         with runtime.transaction() as session:
-            holds.expire_due(session, studio_id=studio_id, now=now, limit=BATCH)
-        with runtime.transaction() as session:
-            bookings.begin_and_complete(session, studio_id=studio_id, now=now, limit=BATCH)
+            if sweep_some(session, now=datetime.now(UTC), limit=BATCH) < BATCH:
+                return

@@ -4,9 +4,9 @@ from datetime import UTC, datetime
 from uuid import UUID
 
 import structlog
+from sqlalchemy.exc import OperationalError
 from sqlmodel import Session
 
-from booking_engine.errors import Unavailable
 from connector.runtime import Runtime
 from shopify_gateway import deliveries
 from shopify_gateway import inbox as gateway
@@ -46,8 +46,11 @@ def _handle(session: Session, delivery: WebhookDelivery, now: datetime) -> bool:
         deliveries.fail(delivery, error=str(error), final=True, now=now)
         bound.warning("delivery_dead", detail=str(error))
         return False
-    except Unavailable:
-        raise
+    except OperationalError as error:
+        # A lock that did not come in time says nothing about the delivery: soon again, uncounted.
+        deliveries.postpone(delivery, now=now)
+        bound.info("delivery_postponed", error=type(error.orig).__name__)
+        return False
     except Exception as error:  # noqa: BLE001 - see below, and it is logged
         # One poisonous delivery must not stop the queue: it gets its next try, and is visible.
         deliveries.fail(delivery, error=repr(error), final=False, now=now)

@@ -218,6 +218,8 @@ CREATE TABLE booking (
     CONSTRAINT fk_booking_studio_id FOREIGN KEY(studio_id) REFERENCES studio (id)
 );
 
+CREATE INDEX ix_booking_live_starts_at ON booking (starts_at) WHERE status IN ('confirmed', 'checked_in');
+
 CREATE INDEX ix_booking_studio_id_order_id ON booking (studio_id, order_id);
 
 CREATE INDEX ix_booking_studio_id_wallet_id_starts_at ON booking (studio_id, wallet_id, starts_at);
@@ -350,6 +352,8 @@ CREATE TABLE hold (
     CONSTRAINT fk_hold_studio_id_booking_id FOREIGN KEY(studio_id, booking_id) REFERENCES booking (studio_id, id),
     CONSTRAINT ck_hold_status CHECK (status IN ('active', 'converted', 'released', 'expired'))
 );
+
+CREATE INDEX ix_hold_active_expires_at ON hold (expires_at) WHERE status = 'active';
 
 CREATE INDEX ix_hold_studio_id_holder ON hold (studio_id, holder) WHERE status = 'active';
 

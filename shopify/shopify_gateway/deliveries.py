@@ -95,6 +95,11 @@ def finish(delivery: WebhookDelivery, *, outcome: str, now: datetime) -> None:
     delivery.done_at = now
 
 
+def postpone(delivery: WebhookDelivery, *, now: datetime) -> None:
+    """Give a delivery that found others at work another moment."""
+    delivery.due_at = now + timedelta(seconds=random.uniform(0.2, 1.0))  # noqa: S311 - jitter
+
+
 def fail(delivery: WebhookDelivery, *, error: str, final: bool, now: datetime) -> None:
     """Give a delivery its next try, or declare it dead after the last one."""
     delivery.attempts += 1
