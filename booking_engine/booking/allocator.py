@@ -62,10 +62,18 @@ _LAPSE = text("""
 """)
 
 
-def seat(session: Session, *, studio: Studio, terms: Terms, now: datetime) -> Seats:
+def seat(
+    session: Session,
+    *,
+    studio: Studio,
+    terms: Terms,
+    now: datetime,
+    instead_of: UUID | None = None,
+) -> Seats:
     """Find room for a session and make it; the day's lock is held from here to the commit.
 
-    Raises `SlotTaken` or `CoachUnavailable`. Whoever was moved is told through the outbox.
+    A session that takes the place of a booking may lie over it (`instead_of`). Raises `SlotTaken`
+    or `CoachUnavailable`. Whoever was moved is told through the outbox.
     """
     days = book.days_of(terms.during, terms.location)
     book.lock_days(session, studio_id=studio.id, days=days)
@@ -79,6 +87,7 @@ def seat(session: Session, *, studio: Studio, terms: Terms, now: datetime) -> Se
         end=span.end + margin,
         now=now,
     )
+    found = [each for each in found if each.booking_id != instead_of]
     placement = _place(studio, terms, found, span, now)
     choice = _coach(studio, terms, found)
     moved = book.move(session, found=found, moves=placement.moves)

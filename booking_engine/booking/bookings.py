@@ -14,11 +14,14 @@ from booking_engine.booking import book as days
 from booking_engine.booking.allocator import Seats
 from booking_engine.booking.models import Allocation, AllocationState, Booking, BookingStatus
 from booking_engine.booking.policies import Actor
+from booking_engine.booking.pricing import Basket
 from booking_engine.booking.terms import SessionRequest, Terms
 from booking_engine.catalog.queries import read_policy
-from booking_engine.catalog.studio import Studio
+from booking_engine.catalog.studio import Coach, Simulator, Studio
 from booking_engine.errors import Conflict, NotFound
+from booking_engine.intervals import Interval
 from booking_engine.ledger import credits, wallets
+from booking_engine.ledger.credits import Need
 from booking_engine.ledger.models import CreditKind
 from booking_engine.ledger.transfers import Cause
 from booking_engine.orm import new_id
@@ -68,15 +71,7 @@ def book(
     seats = allocator.seat(session, studio=studio, terms=agreed, now=now)
     owner = Owner(wallet_id, BookingStatus.CONFIRMED, None)
     booking = write(session, studio=studio, terms=agreed, seats=seats, owner=owner, now=now)
-    credits.hold(
-        session,
-        studio_id=studio.id,
-        wallet_id=wallet_id,
-        booking_id=booking.id,
-        needed=burn(booking),
-        starts_at=booking.starts_at,
-        cause=Cause("booked", booking.code, actor, now),
-    )
+    credits.hold(session, need=need(booking), cause=Cause("booked", booking.code, actor, now))
     allocator.tell(session, studio_id=studio.id, booking_id=booking.id, now=now)
     session.flush()
     return booking
@@ -126,13 +121,23 @@ def take(
     )
 
 
-def burn(booking: Booking) -> dict[CreditKind, int]:
-    """Return the credits that a booking burns, per kind."""
-    needed = {
+def need(booking: Booking, *, order_id: int | None = None) -> Need:
+    """Return the credits that a booking burns, as the ledger wants to hear it."""
+    if booking.wallet_id is None:
+        raise ValueError(f"booking {booking.code} has no wallet that could pay")
+    quantities = {
         CreditKind.SIMULATOR_MINUTES: booking.simulator_minutes,
         CreditKind.COACHING_SESSIONS: booking.coaching_sessions,
     }
-    return {kind: quantity for kind, quantity in needed.items() if quantity}
+    return Need(
+        studio_id=booking.studio_id,
+        wallet_id=booking.wallet_id,
+        booking_id=booking.id,
+        quantities={kind: quantity for kind, quantity in quantities.items() if quantity},
+        starts_at=booking.starts_at,
+        attempt=booking.funding,
+        order_id=order_id,
+    )
 
 
 def get(
@@ -177,6 +182,7 @@ def cancel(
         booking_id=booking.id,
         percent=percent,
         cause=Cause("cancelled", booking.code, actor.value, now),
+        attempt=booking.funding,
     )
     end(booking, BookingStatus.CANCELLED, by=actor.value, reason=reason, now=now)
     allocator.release(session, studio_id=studio_id, booking_id=booking.id)
@@ -187,13 +193,14 @@ def cancel(
 
 def percent_back(booking: Booking, *, actor: Actor, now: datetime) -> int:
     """Return what a cancellation at `now` would give back, by the policy frozen on the booking."""
-    return policies.percent_back(
+    percent = policies.percent_back(
         read_policy(booking.policy),
         starts_at=booking.starts_at,
         booked_at=booking.confirmed_at or booking.created_at,
         actor=actor,
         now=now,
     )
+    return min(percent, booking.return_cap) if actor is Actor.CUSTOMER else percent
 
 
 def end(booking: Booking, status: BookingStatus, *, by: str, reason: str, now: datetime) -> None:
@@ -221,7 +228,13 @@ def begin_and_complete(session: Session, *, now: datetime, limit: int) -> int:
     for booking in due:
         if booking.begun_at is None:
             cause = Cause("played", booking.code, "system", now)
-            credits.spend(session, studio_id=booking.studio_id, booking_id=booking.id, cause=cause)
+            credits.spend(
+                session,
+                studio_id=booking.studio_id,
+                booking_id=booking.id,
+                cause=cause,
+                attempt=booking.funding,
+            )
             booking.begun_at = booking.starts_at
         if booking.ends_at <= now:
             booking.status = BookingStatus.COMPLETED
@@ -243,6 +256,31 @@ def allocations(session: Session, *, booking: Booking) -> Sequence[Allocation]:
     ).all()
     live = [each for each in found if each.state is not AllocationState.RELEASED]
     return live or found
+
+
+def agreed_terms(session: Session, *, studio: Studio, booking: Booking) -> Terms:
+    """Return what was agreed when the slot was taken; the rules are not asked again."""
+    coached = None
+    if booking.coaching_starts_at and booking.coaching_ends_at:
+        coached = Interval.of(booking.coaching_starts_at, booking.coaching_ends_at)
+    taken = [
+        (studio.resources[allocation.resource_id], allocation.pinned)
+        for allocation in allocations(session, booking=booking)
+    ]
+    named = [each for each, pinned in taken if pinned and isinstance(each, Simulator)]
+    return Terms(
+        location=studio.location_by_id(booking.location_id),
+        service=studio.service(booking.service),
+        during=Interval.of(booking.starts_at, booking.ends_at),
+        simulators=booking.simulators,
+        simulator=named[0] if named else None,
+        coaching_minutes=coached.minutes if coached else 0,
+        coach=next((each for each, _ in taken if isinstance(each, Coach)), None),
+        coaching_start=coached.start if coached else None,
+        simulator_minutes=booking.simulator_minutes,
+        coaching_sessions=booking.coaching_sessions,
+        basket=Basket((), booking.price_minor),
+    )
 
 
 def seats_of(

@@ -15,10 +15,8 @@ from booking_engine.booking import allocator, book, bookings, holds
 from booking_engine.booking.allocator import CoachUnavailable
 from booking_engine.booking.book import SlotTaken
 from booking_engine.booking.models import Booking, BookingStatus, Hold, HoldStatus
-from booking_engine.booking.pricing import Basket
 from booking_engine.booking.terms import Terms
-from booking_engine.catalog.studio import Coach, Simulator, Studio
-from booking_engine.intervals import Interval
+from booking_engine.catalog.studio import Studio
 from booking_engine.ledger import credits
 from booking_engine.ledger.credits import NotEnoughCredits
 from booking_engine.ledger.transfers import Cause
@@ -57,7 +55,7 @@ def redeem(
     Runs again without effect. The caller holds the locks of the order and of `wallet_id`.
     """
     booking = bookings.get(session, studio_id=studio.id, booking_id=hold.booking_id)
-    agreed = _terms(session, studio, booking)
+    agreed = bookings.agreed_terms(session, studio=studio, booking=booking)
     days = book.days_of(agreed.during, agreed.location)
     book.lock_days(session, studio_id=studio.id, days=days)
     session.refresh(booking, with_for_update={"key_share": True})
@@ -74,16 +72,9 @@ def redeem(
         with session.begin_nested():
             if not owned:
                 _seat_again(session, studio, booking, agreed, now)
-            credits.hold(
-                session,
-                studio_id=studio.id,
-                wallet_id=wallet_id,
-                booking_id=booking.id,
-                needed=bookings.burn(booking),
-                starts_at=booking.starts_at,
-                cause=cause,
-                order_id=order_id,
-            )
+            booking.wallet_id = wallet_id
+            need = bookings.need(booking, order_id=order_id)
+            credits.hold(session, need=need, cause=cause)
     except (SlotTaken, CoachUnavailable):
         return _credited(session, studio, booking, order_id, "slot_lost", now)
     except NotEnoughCredits as error:
@@ -171,28 +162,3 @@ def _short(
         facts={"booking": str(booking.id)},
     )
     return Outcome.SHORT
-
-
-def _terms(session: Session, studio: Studio, booking: Booking) -> Terms:
-    """Return what was agreed when the slot was held; the rules are not asked again."""
-    coached = None
-    if booking.coaching_starts_at and booking.coaching_ends_at:
-        coached = Interval.of(booking.coaching_starts_at, booking.coaching_ends_at)
-    taken = [
-        (studio.resources[allocation.resource_id], allocation.pinned)
-        for allocation in bookings.allocations(session, booking=booking)
-    ]
-    named = [each for each, pinned in taken if pinned and isinstance(each, Simulator)]
-    return Terms(
-        location=studio.location_by_id(booking.location_id),
-        service=studio.service(booking.service),
-        during=Interval.of(booking.starts_at, booking.ends_at),
-        simulators=booking.simulators,
-        simulator=named[0] if named else None,
-        coaching_minutes=coached.minutes if coached else 0,
-        coach=next((each for each, _ in taken if isinstance(each, Coach)), None),
-        coaching_start=coached.start if coached else None,
-        simulator_minutes=booking.simulator_minutes,
-        coaching_sessions=booking.coaching_sessions,
-        basket=Basket((), booking.price_minor),
-    )

@@ -97,6 +97,9 @@ class Booking(SQLModel, table=True):
     price_minor: int = Field(sa_type=BigInteger)
     policy: dict[str, Any] = Field(sa_type=JSONB)  # the cancel rules, frozen likewise
     order_id: int | None = Field(default=None, sa_type=BigInteger)
+    funding: int = 1  # how many times it has been funded: at first, and after moves
+    moves: int = 0
+    return_cap: int = 100  # percent; a move near the start lowers what a later cancel returns
     recovered: bool = False  # paid after its hold had lapsed, slot still free (D7)
     created_at: datetime
     confirmed_at: datetime | None = None

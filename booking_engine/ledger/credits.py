@@ -10,7 +10,7 @@ from datetime import datetime
 from uuid import UUID
 
 from sqlalchemy.dialects.postgresql import insert
-from sqlmodel import Session, col, select
+from sqlmodel import Session, col, delete, select
 
 from booking_engine.errors import Unfunded
 from booking_engine.ledger import lots as rules
@@ -108,48 +108,53 @@ def of_wallet(session: Session, *, studio_id: int, wallet_id: UUID) -> Sequence[
     return rules.in_order_of_use(found)
 
 
-def hold(
-    session: Session,
-    *,
-    studio_id: int,
-    wallet_id: UUID,
-    booking_id: UUID,
-    needed: dict[CreditKind, int],
-    starts_at: datetime,
-    cause: Cause,
-    order_id: int | None = None,
-) -> list[Share]:
+@dataclass(frozen=True, slots=True)
+class Need:
+    """What a booking burns, and of which wallet; with an order, only that order's lots pay.
+
+    `attempt` tells the times apart that one booking is funded.
+    """
+
+    studio_id: int
+    wallet_id: UUID
+    booking_id: UUID
+    quantities: dict[CreditKind, int]
+    starts_at: datetime
+    attempt: int = 1
+    order_id: int | None = None
+
+
+def hold(session: Session, *, need: Need, cause: Cause) -> list[Share]:
     """Hold what a booking burns, over as many lots as it takes, in order of use.
 
-    With an order, only that order's lots pay. Raises `NotEnoughCredits`, and then nothing is held.
+    Raises `NotEnoughCredits`, and then nothing is held.
     """
-    owned = of_wallet(session, studio_id=studio_id, wallet_id=wallet_id)
-    if order_id is not None:
-        owned = [lot for lot in owned if lot.order_id == order_id]
-    available = {
-        kind: rules.spendable(owned, kind, starts_at=starts_at, now=cause.at) for kind in needed
-    }
-    if any(needed[kind] > available[kind] for kind in needed):
-        raise NotEnoughCredits(needed, available)
+    owned = of_wallet(session, studio_id=need.studio_id, wallet_id=need.wallet_id)
+    if need.order_id is not None:
+        owned = [lot for lot in owned if lot.order_id == need.order_id]
+    when = {"starts_at": need.starts_at, "now": cause.at}
+    available = {kind: rules.spendable(owned, kind, **when) for kind in need.quantities}
+    if any(quantity > available[kind] for kind, quantity in need.quantities.items()):
+        raise NotEnoughCredits(need.quantities, available)
     shares = [
         share
-        for kind, quantity in needed.items()
-        for share in rules.share_out(owned, kind, quantity, starts_at=starts_at, now=cause.at)
+        for kind, quantity in need.quantities.items()
+        for share in rules.share_out(owned, kind, quantity, **when)
     ]
     for share in sorted(shares, key=lambda share: share.lot_id):
         transfers.move(
             session,
-            studio_id=studio_id,
+            studio_id=need.studio_id,
             lot_id=share.lot_id,
             buckets=(Bucket.AVAILABLE, Bucket.HELD),
             quantity=share.quantity,
-            key=f"hold:{booking_id}:{share.lot_id}",
+            key=f"hold:{need.booking_id}:{need.attempt}:{share.lot_id}",
             cause=cause,
         )
         session.add(
             Draw(
-                studio_id=studio_id,
-                booking_id=booking_id,
+                studio_id=need.studio_id,
+                booking_id=need.booking_id,
                 lot_id=share.lot_id,
                 quantity=share.quantity,
                 held=share.quantity,
@@ -160,7 +165,13 @@ def hold(
 
 
 def give_back(
-    session: Session, *, studio_id: int, booking_id: UUID, percent: int, cause: Cause
+    session: Session,
+    *,
+    studio_id: int,
+    booking_id: UUID,
+    percent: int,
+    cause: Cause,
+    attempt: int = 1,
 ) -> dict[CreditKind, int]:
     """End a booking's draws: `percent` returns to the lots it came from, the rest is spent.
 
@@ -171,7 +182,7 @@ def give_back(
     for draw, lot in draws_of(session, studio_id=studio_id, booking_id=booking_id):
         back = rules.returned(draw.held, percent, lot.kind)
         kept = draw.held - back
-        key = f"end:{booking_id}:{lot.id}"
+        key = f"end:{booking_id}:{attempt}:{lot.id}"
         if back:
             _move(session, lot, (Bucket.HELD, Bucket.AVAILABLE), back, f"{key}:back", cause)
             totals[lot.kind] += back
@@ -184,9 +195,65 @@ def give_back(
     return totals
 
 
-def spend(session: Session, *, studio_id: int, booking_id: UUID, cause: Cause) -> None:
+def spend(
+    session: Session, *, studio_id: int, booking_id: UUID, cause: Cause, attempt: int = 1
+) -> None:
     """Turn what a booking holds into spent: the session has begun."""
-    give_back(session, studio_id=studio_id, booking_id=booking_id, percent=0, cause=cause)
+    give_back(
+        session,
+        studio_id=studio_id,
+        booking_id=booking_id,
+        percent=0,
+        cause=cause,
+        attempt=attempt,
+    )
+
+
+def forfeit(
+    session: Session,
+    *,
+    studio_id: int,
+    wallet_id: UUID,
+    quantities: dict[CreditKind, int],
+    key: str,
+    cause: Cause,
+) -> None:
+    """Spend available credits without a session, in order of use, as far as there are any."""
+    owned = of_wallet(session, studio_id=studio_id, wallet_id=wallet_id)
+    known = {lot.id: lot for lot in owned}
+    for kind, quantity in quantities.items():
+        shares = rules.share_out(owned, kind, quantity, starts_at=cause.at, now=cause.at)
+        for share in shares:
+            lot = known[share.lot_id]
+            name = f"{key}:{share.lot_id}"
+            _move(session, lot, (Bucket.AVAILABLE, Bucket.SPENT), share.quantity, name, cause)
+
+
+def unfund(
+    session: Session,
+    *,
+    studio_id: int,
+    booking_id: UUID,
+    percent: int,
+    cause: Cause,
+    attempt: int,
+) -> dict[CreditKind, int]:
+    """Give a booking's credits back so that it can be funded anew; its draws are forgotten.
+
+    The transfers remember them.
+    """
+    back = give_back(
+        session,
+        studio_id=studio_id,
+        booking_id=booking_id,
+        percent=percent,
+        cause=cause,
+        attempt=attempt,
+    )
+    session.exec(
+        delete(Draw).where(col(Draw.studio_id) == studio_id, col(Draw.booking_id) == booking_id)
+    )
+    return back
 
 
 def revoke(session: Session, *, lot: Lot, quantity: int, key: str, cause: Cause) -> None:

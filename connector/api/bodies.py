@@ -70,3 +70,10 @@ class CancelBody(_Body):
     """Why a booking is cancelled."""
 
     reason: Annotated[str, Field(max_length=500)] | None = None
+
+
+class MoveBody(_Body):
+    """Where a booking is moved to; without minutes it keeps its length."""
+
+    start: Instant
+    minutes: Minutes | None = None

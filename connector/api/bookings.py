@@ -10,8 +10,9 @@ from uuid import UUID
 from fastapi import APIRouter, Query, Response
 from sqlmodel import col
 
-from booking_engine.booking import bookings, holds, pricing
+from booking_engine.booking import bookings, holds, moves, pricing
 from booking_engine.booking.models import Booking, BookingStatus
+from booking_engine.booking.moves import Target
 from booking_engine.booking.policies import Actor
 from booking_engine.catalog.studio import Studio
 from booking_engine.errors import Invalid, NotFound
@@ -19,7 +20,7 @@ from booking_engine.ledger.credits import NotEnoughCredits
 from booking_engine.ledger.models import CreditKind
 from calendar_sync import ics
 from connector import identity
-from connector.api.bodies import CancelBody, SessionBody
+from connector.api.bodies import CancelBody, MoveBody, SessionBody
 from connector.api.views import booking_view, booking_views
 from connector.exchange import PRIVATE, Exchange, Reading, Writing
 
@@ -96,12 +97,32 @@ def show_booking(booking_id: UUID, exchange: Reading) -> Response:
     )
 
 
+@router.post("/bookings/{booking_id}/move")
+def move_booking(booking_id: UUID, body: MoveBody, exchange: Writing) -> Response:
+    """Move a booking to another time; 402 carries a cart that would cover what is missing."""
+    session, studio, now = exchange.session, exchange.studio, exchange.now
+    _visible(exchange, booking_id)
+    try:
+        booking = moves.move(
+            session,
+            studio=studio,
+            booking_id=booking_id,
+            target=Target(body.start, body.minutes),
+            actor=_actor(exchange),
+            now=now,
+        )
+    except NotEnoughCredits as error:
+        error.facts["cart"] = _covering_cart(studio, error)
+        raise
+    return exchange.answer(200, booking_view(session, studio, booking, now))
+
+
 @router.post("/bookings/{booking_id}/cancel")
 def cancel_booking(booking_id: UUID, exchange: Writing, body: CancelBody | None = None) -> Response:
     """Cancel a booking and return the credits that came back."""
     session, studio, now = exchange.session, exchange.studio, exchange.now
     _visible(exchange, booking_id)
-    actor = Actor.CUSTOMER if exchange.caller.role is None else Actor.STUDIO
+    actor = _actor(exchange)
     returned = bookings.cancel(
         session,
         studio_id=studio.id,
@@ -114,6 +135,10 @@ def cancel_booking(booking_id: UUID, exchange: Writing, body: CancelBody | None 
     view = booking_view(session, studio, booking, now)
     back = {kind.value: quantity for kind, quantity in returned.items()}
     return exchange.answer(200, {"booking": view, "returned": back})
+
+
+def _actor(exchange: Exchange) -> Actor:
+    return Actor.CUSTOMER if exchange.caller.role is None else Actor.STUDIO
 
 
 def _visible(exchange: Exchange, booking_id: UUID) -> Booking:

@@ -3,6 +3,7 @@
 import argparse
 import logging
 import sys
+import tomllib
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -26,7 +27,9 @@ def create_app(settings: Settings, *, directory: Path, studio: Path, google_toke
     store = create_store(settings, directory=directory, studio=studio)
     google_directory = directory / "google"
     google_directory.mkdir(parents=True, exist_ok=True)
-    google = create_google(google_directory, google_token, catalog.read(studio).timezone)
+    google = create_google(
+        google_directory, google_token, catalog.read(studio).timezone, _calendars(studio)
+    )
 
     @asynccontextmanager
     async def both(_app: Starlette) -> AsyncIterator[None]:
@@ -44,6 +47,15 @@ def create_app(settings: Settings, *, directory: Path, studio: Path, google_toke
             await store(scope, receive, send)
 
     return dispatch
+
+
+def _calendars(studio: Path) -> list[str]:
+    """Return the calendars that studio.toml names, so far as they are the sandbox's."""
+    with studio.open("rb") as file:
+        document = tomllib.load(file)
+    parts = [*document.get("coach", ()), *document.get("simulator", ())]
+    named = [document["studio"].get("owner_calendar"), *(part.get("calendar") for part in parts)]
+    return [name for name in named if name and name.endswith("@sandbox.calendar")]
 
 
 def is_google(path: str) -> bool:
