@@ -88,8 +88,8 @@ def seat(
         now=now,
     )
     found = [each for each in found if each.booking_id != instead_of]
-    placement = _place(studio, terms, found, span, now)
-    choice = _coach(studio, terms, found)
+    placement = place_bays(studio, terms, found, span, now)
+    choice = find_coach(studio, terms, found)
     moved = book.move(session, found=found, moves=placement.moves)
     for booking_id in sorted(moved):
         tell(session, studio_id=studio.id, booking_id=booking_id, now=now)
@@ -138,9 +138,10 @@ def tell(session: Session, *, studio_id: int, booking_id: UUID, now: datetime) -
     )
 
 
-def _place(
+def place_bays(
     studio: Studio, terms: Terms, found: Sequence[Taken], span: book.Span, now: datetime
 ) -> assignment.Placement:
+    """Choose the bays, and what has to move for them; raises `SlotTaken`."""
     bays = studio.simulators_at(terms.location.handle)
     ids = [bay.id for bay in bays]
     pieces = book.pieces(found, bays=ids, span=span, policy=studio.policy, now=now)
@@ -158,7 +159,8 @@ def _place(
     return placement
 
 
-def _coach(studio: Studio, terms: Terms, found: Sequence[Taken]) -> coaching.Choice | None:
+def find_coach(studio: Studio, terms: Terms, found: Sequence[Taken]) -> coaching.Choice | None:
+    """Choose coach and start of the coached part; raises `SlotTaken`, `CoachUnavailable`."""
     if not terms.coaching_minutes:
         return None
     day = terms.during.start.astimezone(terms.location.zone).date()

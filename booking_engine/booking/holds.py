@@ -16,6 +16,8 @@ from booking_engine.booking.terms import SessionRequest
 from booking_engine.catalog.studio import Studio
 from booking_engine.errors import Conflict, Gone, NotFound, TooMany
 
+CHECKOUT_HOLD = timedelta(minutes=20)
+GRACE = timedelta(seconds=120)
 OPEN = (BookingStatus.HELD, BookingStatus.AWAITING_PAYMENT)
 
 
@@ -84,6 +86,7 @@ def place(
         holder=holder.name,
         cart=cart(agreed.basket, currency=studio.currency, hold_id=hold_id),
         expires_at=expires_at,
+        frees_at=expires_at,
         created_at=now,
     )
     session.add(hold)
@@ -147,12 +150,36 @@ def extend(
     session.refresh(hold)
     if hold.status is not HoldStatus.ACTIVE or booking.status not in OPEN:
         return False
-    hold.expires_at = max(hold.expires_at, until)
+    _keep_until(session, hold, max(hold.expires_at, until))
     if paying:
         booking.status = BookingStatus.AWAITING_PAYMENT
-    allocator.keep(session, studio_id=studio.id, booking_id=booking.id, until=hold.expires_at)
     session.flush()
     return True
+
+
+def checkout_opened(session: Session, *, studio: Studio, hold: Hold, now: datetime) -> None:
+    """The customer has reached the checkout: the hold is lengthened once, and gets its grace.
+
+    In the grace the hold has expired and yet nobody else can take its slot, so that a payment
+    that is under way still finds it (D2).
+    """
+    booking = bookings.lock(session, studio_id=studio.id, booking_id=hold.booking_id)
+    session.refresh(hold)
+    if hold.status is not HoldStatus.ACTIVE or booking.status is not BookingStatus.HELD:
+        return
+    if hold.checkout_opened_at is not None or hold.expires_at <= now:
+        return
+    hold.checkout_opened_at = now
+    _keep_until(session, hold, max(hold.expires_at, hold.created_at + CHECKOUT_HOLD))
+    session.flush()
+
+
+def _keep_until(session: Session, hold: Hold, until: datetime) -> None:
+    hold.expires_at = until
+    hold.frees_at = until + (GRACE if hold.checkout_opened_at is not None else timedelta(0))
+    allocator.keep(
+        session, studio_id=hold.studio_id, booking_id=hold.booking_id, until=hold.frees_at
+    )
 
 
 def expire_due(session: Session, *, now: datetime, limit: int) -> int:
@@ -166,9 +193,9 @@ def expire_due(session: Session, *, now: datetime, limit: int) -> int:
         )
         .where(
             col(Hold.status) == HoldStatus.ACTIVE,
-            col(Hold.expires_at) <= now,
+            col(Hold.frees_at) <= now,
         )
-        .order_by(col(Hold.expires_at))
+        .order_by(col(Hold.frees_at))
         .limit(limit)
         .with_for_update(skip_locked=True, of=Booking)
     ).all()

@@ -129,8 +129,8 @@ class Hold(SQLModel, table=True):
             postgresql_where=text("status = 'active'"),
         ),
         Index(
-            "ix_hold_active_expires_at",
-            "expires_at",
+            "ix_hold_active_frees_at",
+            "frees_at",
             postgresql_where=text("status = 'active'"),
         ),
     )
@@ -142,6 +142,8 @@ class Hold(SQLModel, table=True):
     holder: str = Field(sa_type=Text)  # who counts towards the caps: a customer, or a visitor
     cart: dict[str, Any] = Field(sa_type=JSONB)
     expires_at: datetime
+    frees_at: datetime  # others may take the slot from here on: later than `expires_at` in grace
+    checkout_opened_at: datetime | None = None
     created_at: datetime
     order_id: int | None = Field(default=None, sa_type=BigInteger)
 

@@ -348,6 +348,8 @@ CREATE TABLE hold (
     holder TEXT NOT NULL,
     cart JSONB NOT NULL,
     expires_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    frees_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    checkout_opened_at TIMESTAMP WITH TIME ZONE,
     created_at TIMESTAMP WITH TIME ZONE NOT NULL,
     order_id BIGINT,
     CONSTRAINT pk_hold PRIMARY KEY (studio_id, id),
@@ -356,7 +358,7 @@ CREATE TABLE hold (
     CONSTRAINT ck_hold_status CHECK (status IN ('active', 'converted', 'released', 'expired'))
 );
 
-CREATE INDEX ix_hold_active_expires_at ON hold (expires_at) WHERE status = 'active';
+CREATE INDEX ix_hold_active_frees_at ON hold (frees_at) WHERE status = 'active';
 
 CREATE INDEX ix_hold_studio_id_holder ON hold (studio_id, holder) WHERE status = 'active';
 

@@ -5,12 +5,14 @@ from typing import Any
 
 from sqlmodel import Session
 
+from booking_engine.booking import holds
 from booking_engine.catalog import queries
 from shopify_gateway import deliveries, orders
 from shopify_gateway.deliveries import UnreadableDelivery
 from shopify_gateway.models import WebhookDelivery
-from shopify_gateway.order import UnreadableOrder, from_webhook
+from shopify_gateway.order import UnreadableOrder, from_webhook, holds_in
 
+CHECKOUT_TOPICS = frozenset({"checkouts/create", "checkouts/update"})
 STATE_TOPICS = frozenset({"orders/create", "orders/paid", "orders/updated", "orders/cancelled"})
 
 
@@ -26,6 +28,8 @@ def handle(session: Session, *, delivery: WebhookDelivery, now: datetime) -> str
         return _read_later(session, delivery, edit if isinstance(edit, dict) else {}, now)
     if delivery.topic == "refunds/create":
         return _read_later(session, delivery, deliveries.payload(delivery), now)
+    if delivery.topic in CHECKOUT_TOPICS:
+        return _checkout(session, delivery, now)
     return "ignored"
 
 
@@ -37,6 +41,17 @@ def _state(session: Session, delivery: WebhookDelivery, now: datetime) -> str:
     studio = queries.load(session, studio_id=delivery.studio_id)
     posted = orders.converge(session, studio=studio, order=order, now=now)
     return "posted" if posted.changed else "agreed"
+
+
+def _checkout(session: Session, delivery: WebhookDelivery, now: datetime) -> str:
+    """A checkout is open: the holds in its lines get their longer time and their grace."""
+    studio = queries.load(session, studio_id=delivery.studio_id)
+    found = holds_in(deliveries.payload(delivery))
+    for token in found:
+        hold = orders.hold_of(session, studio_id=studio.id, token=token)
+        if hold is not None:
+            holds.checkout_opened(session, studio=studio, hold=hold, now=now)
+    return "holds_kept" if found else "ignored"
 
 
 def _read_later(

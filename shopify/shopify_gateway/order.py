@@ -143,6 +143,17 @@ def from_admin(node: Mapping[str, Any], lines: Iterable[Mapping[str, Any]]) -> O
         raise UnreadableOrder(f"not an order: {error!r}") from error
 
 
+def holds_in(payload: Mapping[str, Any]) -> list[str]:
+    """Return the hold ids in the lines of a checkout or an order body, each once."""
+    lines = payload.get("line_items")
+    tokens = [
+        _properties(line.get("properties")).get("_hold")
+        for line in (lines if isinstance(lines, list) else ())
+        if isinstance(line, Mapping)
+    ]
+    return list(dict.fromkeys(token for token in tokens if token))
+
+
 def _webhook_line(line: Mapping[str, Any], refunded: Mapping[int, int], currency: str) -> OrderLine:
     line_id = _gid(line.get("admin_graphql_api_id")) or int(line["id"])
     quantity = int(line.get("quantity") or 0)

@@ -192,7 +192,7 @@ def _settle_holds(
     for token in order.holds:
         if token in row.outcomes:
             continue
-        hold = _hold(session, studio.id, token)
+        hold = hold_of(session, studio_id=studio.id, token=token)
         if hold is None or row.wallet_id is None:
             continue
         if order.is_paid and any(
@@ -217,7 +217,8 @@ def _settle_holds(
             holds.release(session, studio=studio, hold_id=hold.id, now=now)
 
 
-def _hold(session: Session, studio_id: int, token: str) -> Hold | None:
+def hold_of(session: Session, *, studio_id: int, token: str) -> Hold | None:
+    """Return the hold that a line's `_hold` names; buyers can write there what they like."""
     try:
         hold_id = UUID(token)
     except ValueError:
