@@ -14,6 +14,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from connector import errors, exchange
 from connector.api import availability, bookings, catalog, credits, health, holds, shopify
+from connector.live import LiveBook
 from connector.runtime import Runtime
 
 BODY_MAX_BYTES = 2 * 1024 * 1024
@@ -38,6 +39,10 @@ def create_app(runtime: Runtime) -> FastAPI:
     app.include_router(health.router)
     errors.install(app)
     app.add_exception_handler(exchange.Replayed, exchange.replayed)
+    app.state.live = LiveBook(runtime.settings.database_url)
+    app.add_middleware(
+        availability.ReadyAnswers, live=app.state.live, secrets=runtime.settings.shopify.secrets
+    )
     app.add_middleware(RequestBodyLimitMiddleware, max_body_size=BODY_MAX_BYTES)
     app.add_middleware(RequestIds)
     return app
@@ -48,7 +53,9 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     # What start-up made lives for ever; looking through it again at each collection costs 40 ms.
     gc.collect()
     gc.freeze()
+    await app.state.live.start()
     yield
+    await app.state.live.stop()
     app.state.runtime.engine.dispose()
 
 

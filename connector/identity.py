@@ -21,6 +21,7 @@ from booking_engine.ledger import wallets
 from connector.errors import Unauthenticated
 from connector.tables import Role, StaffKey
 from shopify_gateway import signatures
+from shopify_gateway.signatures import ProxyCaller
 
 KEY_PREFIX = "sk_"
 # Owner and manager run the studio; a receptionist books for whoever stands at the desk.
@@ -58,10 +59,9 @@ def digest(key: str) -> bytes:
 
 def identify(request: Request, session: Session) -> Caller:
     """Return who calls; raises `Unauthenticated` for proof that does not hold."""
-    query = request.scope["query_string"].decode("latin-1")
     authorization = request.headers.get("Authorization")
     if "signature" in request.query_params:
-        return _by_proxy(request, session, query)
+        return _by_proxy(request, session)
     if authorization is not None:
         return _by_bearer(request, session, authorization)
     shop = request.query_params.get("shop")
@@ -71,14 +71,20 @@ def identify(request: Request, session: Session) -> Caller:
     return Caller(studio_id, None, None, None)
 
 
-def _by_proxy(request: Request, session: Session, query: str) -> Caller:
-    known = request.app.state.settings.shopify.secrets
+def proxy_caller(request: Request) -> ProxyCaller:
+    """Return whom Shopify's app proxy vouches for; raises `Unauthenticated`."""
     try:
-        proven = signatures.proxy_caller(
-            query, secrets=known, now_seconds=datetime.now(UTC).timestamp()
+        return signatures.proxy_caller(
+            request.scope["query_string"].decode("latin-1"),
+            secrets=request.app.state.settings.shopify.secrets,
+            now_seconds=datetime.now(UTC).timestamp(),
         )
     except signatures.BadSignature as error:
         raise Unauthenticated(str(error)) from None
+
+
+def _by_proxy(request: Request, session: Session) -> Caller:
+    proven = proxy_caller(request)
     studio_id = queries.id_of_shop(session, shop=proven.shop)
     return Caller(studio_id, None, proven.customer_id, _address(request))
 

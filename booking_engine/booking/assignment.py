@@ -80,8 +80,11 @@ def depth(pieces: Iterable[Piece], start: int, end: int) -> int:
 
 def sellable(pieces: Sequence[Piece], bays: Sequence[int], start: int, end: int) -> int:
     """Return how many bays could be sold for the whole of `[start, end)`."""
-    most = len(bays) - depth(pieces, start, end)
-    least = len(_free(pieces, bays, start, end))
+    over = [piece for piece in pieces if piece.start < end and start < piece.end]
+    if not over:
+        return len(bays)
+    least = len(bays) - len({piece.bay for piece in over})
+    most = len(bays) - (1 if len(over) == 1 else depth(over, start, end))
     while most > least and place(pieces, bays, Wish(start, end, most)) is None:
         most -= 1
     return most

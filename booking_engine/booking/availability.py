@@ -4,6 +4,7 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from functools import lru_cache
 
 from sqlmodel import Session
 
@@ -16,6 +17,7 @@ from booking_engine.errors import Invalid
 from booking_engine.intervals import covers, to_minutes
 
 DAYS_MAX = 62
+DAY_MINUTES = 24 * 60
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,18 +45,46 @@ class Slot:
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
-    """The answer: every slot costs the same, so the price stands once."""
+class Plan:
+    """What a search means in one studio, before anybody looks into the book."""
 
+    studio: Studio
+    search: Search
     location: Location
     service: Service
-    minutes: int
     price_minor: int | None
+    starts: list[int]
+
+    @property
+    def around(self) -> tuple[int, int]:
+        """Return the minutes of the book that can matter; nothing matters without a start."""
+        if not self.starts:
+            return 0, 0
+        return self.starts[0] - DAY_MINUTES, self.starts[-1] + self.search.minutes + DAY_MINUTES
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """The answer: every slot costs the same, so the price stands in the plan once.
+
+    It stays as it is, unless somebody writes into the book, until `stable_until` (epoch seconds).
+    """
+
+    plan: Plan
     slots: list[Slot]
+    stable_until: float
 
 
 def find(session: Session, *, studio: Studio, search: Search, now: datetime) -> Found:
     """Return the slots of the searched days; raises `Invalid` for what cannot be meant."""
+    asked = plan(studio, search, now=now)
+    start, end = asked.around
+    taken = book.taken(session, studio_id=studio.id, start=start, end=end, now=now)
+    return answer(asked, taken, now=now)
+
+
+def plan(studio: Studio, search: Search, *, now: datetime) -> Plan:
+    """Check a search and lay out its starts; raises `Invalid` for what cannot be meant."""
     location, service = _checked(studio, search)
     coached = search.coaching_minutes or 0
     price = pricing.price_minor(
@@ -64,17 +94,33 @@ def find(session: Session, *, studio: Studio, search: Search, now: datetime) -> 
     )
     offered = terms.offered(location, studio.policy.step_minutes, search.first, search.days)
     starts = _bookable(studio, location, offered, search, now)
-    if not starts:
-        return Found(location, service, search.minutes, price, [])
-    taken = book.taken(
-        session,
-        studio_id=studio.id,
-        start=starts[0] - 24 * 60,
-        end=starts[-1] + search.minutes + 24 * 60,
-        now=now,
-    )
-    slots = _slots(studio, location, search, starts, taken, now)
-    return Found(location, service, search.minutes, price, slots)
+    return Plan(studio, search, location, service, price, starts)
+
+
+def answer(asked: Plan, taken: Sequence[Taken], *, now: datetime) -> Found:
+    """Return what the book leaves of a plan. Pure: `taken` is all that is taken around it."""
+    seconds = now.timestamp()
+    live = [each for each in taken if each.blocks_until is None or each.blocks_until > seconds]
+    slots = _slots(asked, live, now) if asked.starts else []
+    return Found(asked, slots, _stable_until(asked, live, now))
+
+
+def _stable_until(asked: Plan, live: Sequence[Taken], now: datetime) -> float:
+    """Return when the clock alone changes the answer: a start passes, a hold lapses, a bay freezes.
+
+    At the latest the next local day brings the next day of the horizon.
+    """
+    policy = asked.studio.policy
+    tomorrow = now.astimezone(asked.location.zone).date() + timedelta(days=1)
+    midnight = datetime(tomorrow.year, tomorrow.month, tomorrow.day, tzinfo=asked.location.zone)
+    changes = [midnight.timestamp()]
+    if asked.starts:
+        changes.append((asked.starts[0] - policy.lead_minutes) * 60.0)
+    changes += [each.blocks_until for each in live if each.blocks_until is not None]
+    soon = now.timestamp()
+    freezing = ((each.start - policy.bay_freeze_minutes) * 60.0 for each in live)
+    changes += [instant for instant in freezing if instant > soon]
+    return min(changes)
 
 
 def _checked(studio: Studio, search: Search) -> tuple[Location, Service]:
@@ -113,29 +159,31 @@ def _bookable(
     ]
 
 
-def _slots(
-    studio: Studio,
-    location: Location,
-    search: Search,
-    starts: Sequence[int],
-    taken: Sequence[Taken],
-    now: datetime,
-) -> list[Slot]:
-    first = search.first - timedelta(days=1)
-    rosters = coaching.rosters(studio, location, first, search.days + 2, taken)
-    books = _Books(studio, location, search, taken, now)
+def _slots(asked: Plan, taken: Sequence[Taken], now: datetime) -> list[Slot]:
+    search, policy = asked.search, asked.studio.policy
+    rosters = _rosters(asked, taken)
+    books = _Books(asked, taken, now)
     slots = []
-    for start in starts:
+    for start in asked.starts:
         end = start + search.minutes
-        pieces = books.around(start, end)
-        count = assignment.sellable(pieces, books.bays, start, end + studio.policy.buffer_minutes)
+        count = assignment.sellable(
+            books.around(start, end), books.bays, start, end + policy.buffer_minutes
+        )
         if count < search.simulators:
             continue
-        coaches = _coaches(rosters, search, start, end, studio.policy.step_minutes)
+        coaches = _coaches(rosters, search, start, end, policy.step_minutes)
         if search.coaching_minutes and not coaches:
             continue
         slots.append(Slot(start, end, count, coaches))
     return slots
+
+
+def _rosters(asked: Plan, taken: Sequence[Taken]) -> list[Roster]:
+    search = asked.search
+    if not search.coaching_minutes:
+        return []
+    first = search.first - timedelta(days=1)
+    return coaching.rosters(asked.studio, asked.location, first, search.days + 2, taken)
 
 
 def _coaches(
@@ -154,18 +202,11 @@ def _coaches(
 class _Books:
     """The pieces of each local date (or of the two that a session touches), made once."""
 
-    def __init__(
-        self,
-        studio: Studio,
-        location: Location,
-        search: Search,
-        taken: Sequence[Taken],
-        now: datetime,
-    ) -> None:
-        self._policy, self._now, self._taken = studio.policy, now, taken
-        self.bays = [bay.id for bay in studio.simulators_at(location.handle)]
-        days = [search.first + timedelta(days=number) for number in range(search.days + 2)]
-        self._midnights = [book.span_of([day], location).start for day in days]
+    def __init__(self, asked: Plan, taken: Sequence[Taken], now: datetime) -> None:
+        self._policy, self._now, self._taken = asked.studio.policy, now, taken
+        self.bays = [bay.id for bay in asked.studio.simulators_at(asked.location.handle)]
+        first, days = asked.search.first, asked.search.days
+        self._midnights = _midnights(asked.location, first, days)
         self._made: dict[tuple[int, int], list[Piece]] = {}
 
     def around(self, start: int, end: int) -> list[Piece]:
@@ -181,3 +222,10 @@ class _Books:
                 now=self._now,
             )
         return self._made[dates]
+
+
+@lru_cache(maxsize=4096)
+def _midnights(location: Location, first: date, days: int) -> list[int]:
+    """Return the minutes at which the searched dates begin, and the two after them."""
+    each = [first + timedelta(days=number) for number in range(days + 2)]
+    return [book.span_of([day], location).start for day in each]

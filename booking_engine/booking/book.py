@@ -40,6 +40,7 @@ class Taken(NamedTuple):
     start: int
     end: int
     pinned: bool
+    blocks_until: float | None  # seconds since the epoch; a held one frees its resource then
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,16 +51,17 @@ class Span:
     end: int
 
 
-_TAKEN = text("""
+# For the driver itself, because whoever keeps the book in memory reads it without a session.
+TAKEN = """
     SELECT id, booking_id, resource_id,
            (extract(epoch FROM lower(during)) / 60)::bigint,
            (extract(epoch FROM upper(during)) / 60)::bigint,
-           pinned
+           pinned, extract(epoch FROM blocks_until)::float8
     FROM allocation
-    WHERE studio_id = :studio_id AND state <> 'released'
-      AND during && tstzrange(:start, :end)
-      AND (blocks_until IS NULL OR blocks_until > :now)
-""")
+    WHERE studio_id = %(studio_id)s AND state <> 'released'
+      AND during && tstzrange(%(start)s, %(end)s)
+      AND (blocks_until IS NULL OR blocks_until > %(now)s)
+"""
 
 _LOCK = text("SELECT pg_advisory_xact_lock(:studio_id, :day)")
 
@@ -93,7 +95,7 @@ def taken(session: Session, *, studio_id: int, start: int, end: int, now: dateti
         "end": from_minutes(end),
         "now": now,
     }
-    return [Taken(*row) for row in session.execute(_TAKEN, values)]
+    return [Taken(*row) for row in session.connection().exec_driver_sql(TAKEN, values)]
 
 
 def near(found: Sequence[Taken], span: Span, policy: Policy) -> list[Taken]:

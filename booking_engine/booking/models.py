@@ -6,6 +6,7 @@ from typing import Any, ClassVar
 from uuid import UUID, uuid4
 
 from sqlalchemy import (
+    DDL,
     BigInteger,
     CheckConstraint,
     Column,
@@ -13,6 +14,7 @@ from sqlalchemy import (
     PrimaryKeyConstraint,
     Text,
     UniqueConstraint,
+    event,
     text,
 )
 from sqlalchemy.dialects.postgresql import JSONB, TSTZRANGE, ExcludeConstraint, Range
@@ -183,3 +185,25 @@ class Allocation(SQLModel, table=True):
     state: AllocationState = Field(sa_type=EnumText(AllocationState))
     pinned: bool = False  # chosen by name: never moved to another bay
     blocks_until: datetime | None = None  # a held one frees its resource at this instant by itself
+
+
+# Whoever keeps the book in memory hears of every change: the studio, and the first and the last day
+# (since the epoch, UTC) that changed.
+TELL_BOOK = """
+CREATE OR REPLACE FUNCTION tell_book() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM pg_notify('book', concat_ws(' ', NEW.studio_id,
+        floor(extract(epoch FROM lower(NEW.during)) / 86400)::bigint,
+        floor(extract(epoch FROM upper(NEW.during)) / 86400)::bigint));
+    RETURN NULL;
+END
+$$;
+CREATE TRIGGER allocation_tells_book AFTER INSERT OR UPDATE ON allocation
+    FOR EACH ROW EXECUTE FUNCTION tell_book();
+"""
+
+event.listen(
+    Allocation.metadata.tables["allocation"],
+    "after_create",
+    DDL(TELL_BOOK),  # type: ignore[no-untyped-call]
+)

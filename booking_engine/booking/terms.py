@@ -6,6 +6,7 @@ The checks here need no look at the book: they are about the catalogue and the c
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
+from functools import lru_cache
 
 from booking_engine.booking import pricing
 from booking_engine.booking.pricing import Basket
@@ -168,6 +169,7 @@ def refusals(studio: Studio, terms: Terms, *, now: datetime) -> Iterator[Invalid
         )
 
 
+@lru_cache(maxsize=4096)
 def offered(location: Location, step: int, first: date, days: int) -> Slots:
     """Return the open time around these local dates, and the starts that fall on them.
 

@@ -6,12 +6,14 @@ from typing import Any, ClassVar
 
 from sqlalchemy import (
     ARRAY,
+    DDL,
     BigInteger,
     Column,
     Identity,
     PrimaryKeyConstraint,
     Text,
     UniqueConstraint,
+    event,
 )
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlmodel import Field, SQLModel
@@ -125,3 +127,22 @@ class Product(SQLModel, table=True):
     valid_days: int | None = None
     position: int
     retired_at: datetime | None = None
+
+
+# A new revision of a catalogue is heard by whoever keeps one in memory.
+TELL_CATALOGUE = """
+CREATE OR REPLACE FUNCTION tell_catalogue() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM pg_notify('book', NEW.id::text);
+    RETURN NULL;
+END
+$$;
+CREATE TRIGGER studio_tells_catalogue AFTER INSERT OR UPDATE ON studio
+    FOR EACH ROW EXECUTE FUNCTION tell_catalogue();
+"""
+
+event.listen(
+    Studio.metadata.tables["studio"],
+    "after_create",
+    DDL(TELL_CATALOGUE),  # type: ignore[no-untyped-call]
+)

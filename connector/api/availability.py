@@ -1,26 +1,42 @@
-"""`GET /api/availability`: the slots of some days, as ready bytes with a strong ETag."""
+"""`GET /api/availability`: the slots of some days, as ready bytes with a strong ETag.
+
+What was answered before and still holds is answered by `ReadyAnswers`, in front of the routes; the
+route makes the answers.
+"""
 
 import hashlib
-import json
-from datetime import date, datetime
-from typing import Annotated
+from datetime import UTC, date, datetime
+from functools import lru_cache
+from typing import Annotated, Any
+from urllib.parse import parse_qsl, urlencode
 from zoneinfo import ZoneInfo
 
 from fastapi import APIRouter, Query, Request, Response
+from starlette.concurrency import run_in_threadpool
+from starlette.datastructures import Headers
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from booking_engine.booking import availability, explain, terms
-from booking_engine.booking.availability import Found, Search
+from booking_engine.booking.availability import Found, Search, Slot
 from booking_engine.booking.terms import CoachingRequest, SessionRequest
+from booking_engine.catalog.studio import Studio
 from booking_engine.errors import Invalid
+from connector import identity
 from connector.exchange import Reading
+from connector.live import Answer, LiveBook
+from shopify_gateway import signatures
 
 router = APIRouter(tags=["availability"])
 
+PATH = "/api/availability"
+PROXY_PARAMETERS = frozenset(
+    {"shop", "timestamp", "signature", "path_prefix", "logged_in_customer_id"}
+)
+
 
 @router.get("/availability")
-def find_slots(  # noqa: PLR0913 - the parameters of the query string
+async def find_slots(  # noqa: PLR0913 - the parameters of the query string
     request: Request,
-    exchange: Reading,
     first: Annotated[date, Query(alias="from", description="local date")],
     service: Annotated[str, Query(max_length=63)] = "simulator",
     days: Annotated[int, Query(ge=1, le=availability.DAYS_MAX)] = 1,
@@ -32,15 +48,20 @@ def find_slots(  # noqa: PLR0913 - the parameters of the query string
 ) -> Response:
     """Return every start that could be booked now."""
     search = Search(service, first, days, minutes, simulators, coaching, coach, location)
-    found = availability.find(
-        exchange.session, studio=exchange.studio, search=search, now=exchange.now
-    )
+    live: LiveBook = request.app.state.live
+    now = datetime.now(UTC)
+    studio = await _studio(request, live)
+    asked = availability.plan(studio, search, now=now)
+    mark = live.mark(studio.id, *asked.around)
+    taken = await live.taken(mark, now=now)
+    found = availability.answer(asked, taken, now=now)
     content = _content(found)
-    etag = f'"{hashlib.sha256(content).hexdigest()[:32]}"'
-    headers = {"ETag": etag, "Cache-Control": "no-cache"}
-    if etag in request.headers.get("If-None-Match", ""):
-        return Response(status_code=304, headers=headers)
-    return Response(content, headers=headers, media_type="application/json")
+    etag = f'"{hashlib.blake2b(content, digest_size=16).hexdigest()}"'
+    made = Answer(content, etag, mark, found.stable_until)
+    key = _key(request.scope)
+    if key is not None:
+        live.keep(key, made)
+    return _response(made, request.headers)
 
 
 @router.get("/availability/explain")
@@ -71,40 +92,108 @@ def explain_time(  # noqa: PLR0913 - the parameters of the query string
             "reasons": [
                 {"code": each.code, "detail": each.detail, **each.facts} for each in found.reasons
             ],
-            "alternatives": [
-                {
-                    "start": _local(slot.start, zone),
-                    "end": _local(slot.end, zone),
-                    "simulators": slot.simulators,
-                    "coaches": slot.coaches,
-                }
-                for slot in found.alternatives
-            ],
+            "alternatives": [_alternative(slot, zone) for slot in found.alternatives],
             "price_minor": found.price_minor,
         },
     )
 
 
+class ReadyAnswers:
+    """Answers availability from memory, ahead of the routes, where the answer still holds."""
+
+    def __init__(self, app: ASGIApp, live: LiveBook, secrets: list[str]) -> None:
+        self._app, self._live, self._secrets = app, live, secrets
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request, or pass it on."""
+        if scope["type"] == "http" and scope["path"] == PATH and scope["method"] == "GET":
+            key = _key(scope, self._secrets)
+            ready = self._live.answer(key) if key is not None else None
+            if ready is not None:
+                await _response(ready, Headers(scope=scope))(scope, receive, send)
+                return
+        await self._app(scope, receive, send)
+
+
+def _key(scope: Scope, secrets: list[str] | None = None) -> str | None:
+    """Return what makes two requests the same; None where somebody's key is needed to answer.
+
+    Behind the app proxy each request has its own signature: with `secrets` it is checked here.
+    """
+    if any(name == b"authorization" for name, _ in scope["headers"]):
+        return None
+    query: str = scope["query_string"].decode("latin-1")
+    if "signature=" not in query:
+        return query
+    if secrets is not None:
+        try:
+            signatures.proxy_caller(
+                query, secrets=secrets, now_seconds=datetime.now(UTC).timestamp()
+            )
+        except signatures.BadSignature:
+            return None
+    pairs = parse_qsl(query, keep_blank_values=True)
+    own = [pair for pair in pairs if pair[0] == "shop" or pair[0] not in PROXY_PARAMETERS]
+    return urlencode(own)
+
+
+async def _studio(request: Request, live: LiveBook) -> Studio:
+    """Return the studio that is asked; a caller's proof is checked first."""
+    runtime = request.app.state.runtime
+    proven = identity.proxy_caller(request) if "signature" in request.query_params else None
+    shop = proven.shop if proven else request.query_params.get("shop", "")
+    known = live.studio(shop) if "Authorization" not in request.headers else None
+    if known is not None:
+        return known
+    epoch = live.epoch
+
+    def load() -> Studio:
+        with runtime.transaction() as session:
+            return identity.studio_of(session, identity.identify(request, session))
+
+    studio = await run_in_threadpool(load)
+    if "Authorization" not in request.headers:
+        live.keep_studio(shop, studio, epoch)
+    return studio
+
+
+def _response(ready: Answer, headers: Headers) -> Response:
+    ours = {"ETag": ready.etag, "Cache-Control": "no-cache"}
+    if ready.etag in headers.get("If-None-Match", ""):
+        return Response(status_code=304, headers=ours)
+    return Response(ready.content, headers=ours, media_type="application/json")
+
+
 def _content(found: Found) -> bytes:
-    zone = found.location.zone
-    body = {
-        "location": found.location.handle,
-        "timezone": zone.key,
-        "service": found.service.handle,
-        "minutes": found.minutes,
-        "slots": [
-            {
-                "start": _local(slot.start, zone),
-                "end": _local(slot.end, zone),
-                "simulators": slot.simulators,
-                "coaches": slot.coaches,
-                "price_minor": found.price_minor,
-            }
-            for slot in found.slots
-        ],
-    }
-    return json.dumps(body, separators=(",", ":")).encode()
+    """Return the answer's JSON, put together from ready pieces."""
+    asked = found.plan
+    zone = asked.location.zone
+    price = "null" if asked.price_minor is None else asked.price_minor
+    slots = ",".join(
+        f'{{"start":"{_local(slot.start, zone)}","end":"{_local(slot.end, zone)}",'
+        f'"simulators":{slot.simulators},"coaches":{_names(slot.coaches)},"price_minor":{price}}}'
+        for slot in found.slots
+    )
+    # Handles and zone names have no character that JSON would want escaped.
+    return (
+        f'{{"location":"{asked.location.handle}","timezone":"{zone.key}",'
+        f'"service":"{asked.service.handle}","minutes":{asked.search.minutes},"slots":[{slots}]}}'
+    ).encode()
 
 
+def _names(handles: tuple[str, ...]) -> str:
+    return "[" + ",".join(f'"{handle}"' for handle in handles) + "]"
+
+
+@lru_cache(maxsize=100_000)
 def _local(minutes: int, zone: ZoneInfo) -> str:
     return datetime.fromtimestamp(minutes * 60, zone).isoformat()
+
+
+def _alternative(slot: Slot, zone: ZoneInfo) -> dict[str, Any]:
+    return {
+        "start": _local(slot.start, zone),
+        "end": _local(slot.end, zone),
+        "simulators": slot.simulators,
+        "coaches": slot.coaches,
+    }

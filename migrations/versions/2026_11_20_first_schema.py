@@ -22,6 +22,15 @@ CREATE TABLE studio (
     CONSTRAINT uq_studio_shop UNIQUE (shop)
 );
 
+CREATE OR REPLACE FUNCTION tell_catalogue() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM pg_notify('book', NEW.id::text);
+    RETURN NULL;
+END
+$$;
+CREATE TRIGGER studio_tells_catalogue AFTER INSERT OR UPDATE ON studio
+    FOR EACH ROW EXECUTE FUNCTION tell_catalogue();
+
 CREATE TABLE attention_item (
     studio_id BIGINT NOT NULL,
     id UUID NOT NULL,
@@ -37,20 +46,6 @@ CREATE TABLE attention_item (
 
 CREATE UNIQUE INDEX uq_attention_item_open ON attention_item (studio_id, kind, key) WHERE resolved_at IS NULL;
 
-CREATE TABLE idempotency_record (
-    studio_id BIGINT NOT NULL,
-    caller TEXT NOT NULL,
-    key TEXT NOT NULL,
-    request_digest BYTEA NOT NULL,
-    status INTEGER NOT NULL,
-    body BYTEA NOT NULL,
-    created_at TIMESTAMP WITH TIME ZONE NOT NULL,
-    CONSTRAINT pk_idempotency_record PRIMARY KEY (studio_id, caller, key),
-    CONSTRAINT fk_idempotency_record_studio_id FOREIGN KEY(studio_id) REFERENCES studio (id)
-);
-
-CREATE INDEX ix_idempotency_record_created_at ON idempotency_record (created_at);
-
 CREATE TABLE location (
     studio_id BIGINT NOT NULL,
     id BIGINT GENERATED ALWAYS AS IDENTITY,
@@ -64,39 +59,6 @@ CREATE TABLE location (
     CONSTRAINT pk_location PRIMARY KEY (studio_id, id),
     CONSTRAINT uq_location_studio_id_handle UNIQUE (studio_id, handle),
     CONSTRAINT fk_location_studio_id FOREIGN KEY(studio_id) REFERENCES studio (id)
-);
-
-CREATE TABLE outbox_message (
-    studio_id BIGINT NOT NULL,
-    id UUID NOT NULL,
-    topic TEXT NOT NULL,
-    key TEXT NOT NULL,
-    version INTEGER NOT NULL,
-    attempts INTEGER NOT NULL,
-    created_at TIMESTAMP WITH TIME ZONE NOT NULL,
-    due_at TIMESTAMP WITH TIME ZONE NOT NULL,
-    leased_until TIMESTAMP WITH TIME ZONE,
-    done_at TIMESTAMP WITH TIME ZONE,
-    last_error TEXT,
-    CONSTRAINT pk_outbox_message PRIMARY KEY (studio_id, id),
-    CONSTRAINT fk_outbox_message_studio_id FOREIGN KEY(studio_id) REFERENCES studio (id)
-);
-
-CREATE INDEX ix_outbox_message_due_at ON outbox_message (due_at) WHERE done_at IS NULL;
-
-CREATE UNIQUE INDEX uq_outbox_message_open ON outbox_message (studio_id, topic, key) WHERE done_at IS NULL;
-
-CREATE TABLE product (
-    studio_id BIGINT NOT NULL,
-    variant_id BIGINT NOT NULL,
-    title TEXT NOT NULL,
-    price_minor BIGINT NOT NULL,
-    grants JSONB NOT NULL,
-    valid_days INTEGER,
-    position INTEGER NOT NULL,
-    retired_at TIMESTAMP WITH TIME ZONE,
-    CONSTRAINT pk_product PRIMARY KEY (studio_id, variant_id),
-    CONSTRAINT fk_product_studio_id FOREIGN KEY(studio_id) REFERENCES studio (id)
 );
 
 CREATE TABLE resource (
@@ -135,19 +97,18 @@ CREATE TABLE service (
     CONSTRAINT fk_service_studio_id FOREIGN KEY(studio_id) REFERENCES studio (id)
 );
 
-CREATE TABLE staff_key (
+CREATE TABLE product (
     studio_id BIGINT NOT NULL,
-    name TEXT NOT NULL,
-    role TEXT NOT NULL,
-    digest BYTEA NOT NULL,
-    created_at TIMESTAMP WITH TIME ZONE NOT NULL,
-    revoked_at TIMESTAMP WITH TIME ZONE,
-    CONSTRAINT pk_staff_key PRIMARY KEY (studio_id, name),
-    CONSTRAINT ck_staff_key_role CHECK (role IN ('owner', 'manager', 'coach', 'receptionist', 'finance')),
-    CONSTRAINT fk_staff_key_studio_id FOREIGN KEY(studio_id) REFERENCES studio (id)
+    variant_id BIGINT NOT NULL,
+    title TEXT NOT NULL,
+    price_minor BIGINT NOT NULL,
+    grants JSONB NOT NULL,
+    valid_days INTEGER,
+    position INTEGER NOT NULL,
+    retired_at TIMESTAMP WITH TIME ZONE,
+    CONSTRAINT pk_product PRIMARY KEY (studio_id, variant_id),
+    CONSTRAINT fk_product_studio_id FOREIGN KEY(studio_id) REFERENCES studio (id)
 );
-
-CREATE UNIQUE INDEX uq_staff_key_digest ON staff_key (digest);
 
 CREATE TABLE wallet (
     studio_id BIGINT NOT NULL,
@@ -156,6 +117,26 @@ CREATE TABLE wallet (
     CONSTRAINT pk_wallet PRIMARY KEY (studio_id, id),
     CONSTRAINT fk_wallet_studio_id FOREIGN KEY(studio_id) REFERENCES studio (id)
 );
+
+CREATE TABLE outbox_message (
+    studio_id BIGINT NOT NULL,
+    id UUID NOT NULL,
+    topic TEXT NOT NULL,
+    key TEXT NOT NULL,
+    version INTEGER NOT NULL,
+    attempts INTEGER NOT NULL,
+    created_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    due_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    leased_until TIMESTAMP WITH TIME ZONE,
+    done_at TIMESTAMP WITH TIME ZONE,
+    last_error TEXT,
+    CONSTRAINT pk_outbox_message PRIMARY KEY (studio_id, id),
+    CONSTRAINT fk_outbox_message_studio_id FOREIGN KEY(studio_id) REFERENCES studio (id)
+);
+
+CREATE UNIQUE INDEX uq_outbox_message_open ON outbox_message (studio_id, topic, key) WHERE done_at IS NULL;
+
+CREATE INDEX ix_outbox_message_due_at ON outbox_message (due_at) WHERE done_at IS NULL;
 
 CREATE TABLE webhook_delivery (
     studio_id BIGINT NOT NULL,
@@ -180,6 +161,34 @@ CREATE TABLE webhook_delivery (
 );
 
 CREATE INDEX ix_webhook_delivery_due_at ON webhook_delivery (due_at) WHERE state = 'pending';
+
+CREATE TABLE staff_key (
+    studio_id BIGINT NOT NULL,
+    name TEXT NOT NULL,
+    role TEXT NOT NULL,
+    digest BYTEA NOT NULL,
+    created_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    revoked_at TIMESTAMP WITH TIME ZONE,
+    CONSTRAINT pk_staff_key PRIMARY KEY (studio_id, name),
+    CONSTRAINT ck_staff_key_role CHECK (role IN ('owner', 'manager', 'coach', 'receptionist', 'finance')),
+    CONSTRAINT fk_staff_key_studio_id FOREIGN KEY(studio_id) REFERENCES studio (id)
+);
+
+CREATE UNIQUE INDEX uq_staff_key_digest ON staff_key (digest);
+
+CREATE TABLE idempotency_record (
+    studio_id BIGINT NOT NULL,
+    caller TEXT NOT NULL,
+    key TEXT NOT NULL,
+    request_digest BYTEA NOT NULL,
+    status INTEGER NOT NULL,
+    body BYTEA NOT NULL,
+    created_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    CONSTRAINT pk_idempotency_record PRIMARY KEY (studio_id, caller, key),
+    CONSTRAINT fk_idempotency_record_studio_id FOREIGN KEY(studio_id) REFERENCES studio (id)
+);
+
+CREATE INDEX ix_idempotency_record_created_at ON idempotency_record (created_at);
 
 CREATE TABLE booking (
     studio_id BIGINT NOT NULL,
@@ -226,6 +235,18 @@ CREATE INDEX ix_booking_live_starts_at ON booking (starts_at) WHERE status IN ('
 CREATE INDEX ix_booking_studio_id_order_id ON booking (studio_id, order_id);
 
 CREATE INDEX ix_booking_studio_id_wallet_id_starts_at ON booking (studio_id, wallet_id, starts_at);
+
+CREATE TABLE wallet_alias (
+    studio_id BIGINT NOT NULL,
+    kind TEXT NOT NULL,
+    value TEXT NOT NULL,
+    wallet_id UUID NOT NULL,
+    CONSTRAINT pk_wallet_alias PRIMARY KEY (studio_id, kind, value),
+    CONSTRAINT fk_wallet_alias_studio_id_wallet_id FOREIGN KEY(studio_id, wallet_id) REFERENCES wallet (studio_id, id),
+    CONSTRAINT ck_wallet_alias_kind CHECK (kind IN ('customer', 'order'))
+);
+
+CREATE INDEX ix_wallet_alias_studio_id_wallet_id ON wallet_alias (studio_id, wallet_id);
 
 CREATE TABLE lot (
     studio_id BIGINT NOT NULL,
@@ -279,67 +300,6 @@ CREATE TABLE shop_order (
 
 CREATE INDEX ix_shop_order_read_due_at ON shop_order (read_due_at);
 
-CREATE TABLE wallet_alias (
-    studio_id BIGINT NOT NULL,
-    kind TEXT NOT NULL,
-    value TEXT NOT NULL,
-    wallet_id UUID NOT NULL,
-    CONSTRAINT pk_wallet_alias PRIMARY KEY (studio_id, kind, value),
-    CONSTRAINT fk_wallet_alias_studio_id_wallet_id FOREIGN KEY(studio_id, wallet_id) REFERENCES wallet (studio_id, id),
-    CONSTRAINT ck_wallet_alias_kind CHECK (kind IN ('customer', 'order'))
-);
-
-CREATE INDEX ix_wallet_alias_studio_id_wallet_id ON wallet_alias (studio_id, wallet_id);
-
-CREATE TABLE allocation (
-    studio_id BIGINT NOT NULL,
-    id UUID NOT NULL,
-    booking_id UUID NOT NULL,
-    resource_id BIGINT NOT NULL,
-    during TSTZRANGE NOT NULL,
-    state TEXT NOT NULL,
-    pinned BOOLEAN NOT NULL,
-    blocks_until TIMESTAMP WITH TIME ZONE,
-    CONSTRAINT pk_allocation PRIMARY KEY (studio_id, id),
-    CONSTRAINT fk_allocation_studio_id_booking_id FOREIGN KEY(studio_id, booking_id) REFERENCES booking (studio_id, id),
-    CONSTRAINT fk_allocation_studio_id_resource_id FOREIGN KEY(studio_id, resource_id) REFERENCES resource (studio_id, id),
-    CONSTRAINT ck_allocation_state CHECK (state IN ('held', 'confirmed', 'released')),
-    CONSTRAINT ck_allocation_during CHECK (NOT isempty(during)),
-    CONSTRAINT ck_allocation_blocks_until CHECK ((state = 'held') = (blocks_until IS NOT NULL)),
-    CONSTRAINT allocation_no_overlap EXCLUDE USING gist (studio_id WITH =, resource_id WITH =, during WITH &&) WHERE (state <> 'released') DEFERRABLE INITIALLY IMMEDIATE
-);
-
-CREATE INDEX ix_allocation_studio_id_booking_id ON allocation (studio_id, booking_id);
-
-CREATE TABLE calendar_event (
-    studio_id BIGINT NOT NULL,
-    booking_id UUID NOT NULL,
-    calendar TEXT NOT NULL,
-    generation INTEGER NOT NULL,
-    event_id TEXT NOT NULL,
-    etag TEXT,
-    pushed_hash TEXT,
-    pushed_at TIMESTAMP WITH TIME ZONE NOT NULL,
-    CONSTRAINT pk_calendar_event PRIMARY KEY (studio_id, booking_id, calendar),
-    CONSTRAINT fk_calendar_event_studio_id_booking_id FOREIGN KEY(studio_id, booking_id) REFERENCES booking (studio_id, id)
-);
-
-CREATE INDEX ix_calendar_event_studio_id_calendar_event_id ON calendar_event (studio_id, calendar, event_id);
-
-CREATE TABLE draw (
-    studio_id BIGINT NOT NULL,
-    booking_id UUID NOT NULL,
-    lot_id UUID NOT NULL,
-    quantity BIGINT NOT NULL,
-    held BIGINT NOT NULL,
-    CONSTRAINT pk_draw PRIMARY KEY (studio_id, booking_id, lot_id),
-    CONSTRAINT fk_draw_studio_id_lot_id FOREIGN KEY(studio_id, lot_id) REFERENCES lot (studio_id, id),
-    CONSTRAINT ck_draw_quantity CHECK (quantity > 0),
-    CONSTRAINT ck_draw_held CHECK (held >= 0 AND held <= quantity)
-);
-
-CREATE INDEX ix_draw_studio_id_lot_id_held ON draw (studio_id, lot_id) WHERE held > 0;
-
 CREATE TABLE hold (
     studio_id BIGINT NOT NULL,
     id UUID NOT NULL,
@@ -361,6 +321,37 @@ CREATE TABLE hold (
 CREATE INDEX ix_hold_active_frees_at ON hold (frees_at) WHERE status = 'active';
 
 CREATE INDEX ix_hold_studio_id_holder ON hold (studio_id, holder) WHERE status = 'active';
+
+CREATE TABLE allocation (
+    studio_id BIGINT NOT NULL,
+    id UUID NOT NULL,
+    booking_id UUID NOT NULL,
+    resource_id BIGINT NOT NULL,
+    during TSTZRANGE NOT NULL,
+    state TEXT NOT NULL,
+    pinned BOOLEAN NOT NULL,
+    blocks_until TIMESTAMP WITH TIME ZONE,
+    CONSTRAINT pk_allocation PRIMARY KEY (studio_id, id),
+    CONSTRAINT fk_allocation_studio_id_booking_id FOREIGN KEY(studio_id, booking_id) REFERENCES booking (studio_id, id),
+    CONSTRAINT fk_allocation_studio_id_resource_id FOREIGN KEY(studio_id, resource_id) REFERENCES resource (studio_id, id),
+    CONSTRAINT ck_allocation_state CHECK (state IN ('held', 'confirmed', 'released')),
+    CONSTRAINT ck_allocation_during CHECK (NOT isempty(during)),
+    CONSTRAINT ck_allocation_blocks_until CHECK ((state = 'held') = (blocks_until IS NOT NULL)),
+    CONSTRAINT allocation_no_overlap EXCLUDE USING gist (studio_id WITH =, resource_id WITH =, during WITH &&) WHERE (state <> 'released') DEFERRABLE INITIALLY IMMEDIATE
+);
+
+CREATE INDEX ix_allocation_studio_id_booking_id ON allocation (studio_id, booking_id);
+
+CREATE OR REPLACE FUNCTION tell_book() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM pg_notify('book', concat_ws(' ', NEW.studio_id,
+        floor(extract(epoch FROM lower(NEW.during)) / 86400)::bigint,
+        floor(extract(epoch FROM upper(NEW.during)) / 86400)::bigint));
+    RETURN NULL;
+END
+$$;
+CREATE TRIGGER allocation_tells_book AFTER INSERT OR UPDATE ON allocation
+    FOR EACH ROW EXECUTE FUNCTION tell_book();
 
 CREATE TABLE transfer (
     studio_id BIGINT NOT NULL,
@@ -393,6 +384,35 @@ END
 $$;
 CREATE TRIGGER transfer_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON transfer
     FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
+
+CREATE TABLE draw (
+    studio_id BIGINT NOT NULL,
+    booking_id UUID NOT NULL,
+    lot_id UUID NOT NULL,
+    quantity BIGINT NOT NULL,
+    held BIGINT NOT NULL,
+    CONSTRAINT pk_draw PRIMARY KEY (studio_id, booking_id, lot_id),
+    CONSTRAINT fk_draw_studio_id_lot_id FOREIGN KEY(studio_id, lot_id) REFERENCES lot (studio_id, id),
+    CONSTRAINT ck_draw_quantity CHECK (quantity > 0),
+    CONSTRAINT ck_draw_held CHECK (held >= 0 AND held <= quantity)
+);
+
+CREATE INDEX ix_draw_studio_id_lot_id_held ON draw (studio_id, lot_id) WHERE held > 0;
+
+CREATE TABLE calendar_event (
+    studio_id BIGINT NOT NULL,
+    booking_id UUID NOT NULL,
+    calendar TEXT NOT NULL,
+    generation INTEGER NOT NULL,
+    event_id TEXT NOT NULL,
+    etag TEXT,
+    pushed_hash TEXT,
+    pushed_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    CONSTRAINT pk_calendar_event PRIMARY KEY (studio_id, booking_id, calendar),
+    CONSTRAINT fk_calendar_event_studio_id_booking_id FOREIGN KEY(studio_id, booking_id) REFERENCES booking (studio_id, id)
+);
+
+CREATE INDEX ix_calendar_event_studio_id_calendar_event_id ON calendar_event (studio_id, calendar, event_id);
 """
 
 

@@ -1,0 +1,225 @@
+"""The book in memory: what is taken per studio and day, and the answers made of it.
+
+PostgreSQL tells every process of each change (LISTEN, see the `tell_book` trigger). Silence is not
+trusted: a question is asked on the listening connection every few milliseconds, and its answer
+comes after all that was told before. What is kept counts as current only while the last answered
+question is younger than `FRESH_SECONDS`, so a booking that was answered is seen by every request
+that begins 100 ms later. Without PostgreSQL's answers nothing is kept: the tables are asked.
+"""
+
+import asyncio
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+import psycopg
+import structlog
+from psycopg_pool import AsyncConnectionPool, PoolTimeout
+
+from booking_engine.booking import book
+from booking_engine.booking.book import Taken
+from booking_engine.catalog.studio import Studio
+from booking_engine.errors import Unavailable
+from booking_engine.intervals import from_minutes
+
+log = structlog.get_logger(__name__)
+
+FRESH_SECONDS = 0.1
+BEAT_SECONDS = 0.03
+SILENCE_SECONDS = 2.0
+RETRY_SECONDS = 0.5
+DAY_MINUTES = 24 * 60
+DAYS_MAX = 100_000
+ANSWERS_MAX = 10_000
+CHANGED_DAYS_MAX = 1_000
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """The state of some days of a studio's book: the same mark later means that nothing changed."""
+
+    studio_id: int
+    days: range
+    epoch: int
+    versions: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """Ready bytes, right while `mark` is and until `stable_until` (epoch seconds)."""
+
+    content: bytes
+    etag: str
+    mark: Mark
+    stable_until: float
+
+
+class LiveBook:
+    """One process's memory of the book. Lives on the event loop; nothing here blocks it."""
+
+    def __init__(self, database_url: str) -> None:
+        self._url = database_url.replace("postgresql+psycopg://", "postgresql://")
+        self._pool = AsyncConnectionPool(
+            self._url, min_size=1, max_size=4, timeout=3, open=False, kwargs={"autocommit": True}
+        )
+        self._task: asyncio.Task[None] | None = None
+        self._confirmed_at = float("-inf")
+        self._epoch = 0
+        self._versions: dict[tuple[int, int], int] = {}
+        self._days: dict[tuple[int, int], tuple[int, list[Taken]]] = {}
+        self._answers: dict[str, Answer] = {}
+        self._studios: dict[str, Studio] = {}
+
+    async def start(self) -> None:
+        """Begin to listen; what cannot be heard yet is read from the tables."""
+        await self._pool.open()
+        self._task = asyncio.create_task(self._listen_for_ever())
+
+    async def stop(self) -> None:
+        """Stop listening and close the connections."""
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+        await self._pool.close()
+
+    def is_fresh(self) -> bool:
+        """Tell whether what is kept may be believed now."""
+        return time.monotonic() - self._confirmed_at < FRESH_SECONDS
+
+    def answer(self, key: str) -> Answer | None:
+        """Return a kept answer that is still right, None where there is none."""
+        kept = self._answers.get(key)
+        if kept is None or not self.is_fresh():
+            return None
+        if kept.stable_until <= time.time() or not self._is_current(kept.mark):
+            del self._answers[key]
+            return None
+        return kept
+
+    def keep(self, key: str, answer: Answer) -> None:
+        """Keep an answer for whoever asks the same."""
+        if len(self._answers) >= ANSWERS_MAX:
+            self._answers.clear()
+        self._answers[key] = answer
+
+    def studio(self, shop: str) -> Studio | None:
+        """Return a kept catalogue; "" is the only studio."""
+        return self._studios.get(shop) if self.is_fresh() else None
+
+    def keep_studio(self, shop: str, studio: Studio, epoch: int) -> None:
+        """Keep a catalogue that was read while the book was at `epoch`."""
+        if epoch == self._epoch:
+            self._studios[shop] = studio
+
+    @property
+    def epoch(self) -> int:
+        """Return how often everything that was kept had to be forgotten."""
+        return self._epoch
+
+    def mark(self, studio_id: int, start: int, end: int) -> Mark:
+        """Return the state of the days around some minutes; to be taken before they are read."""
+        days = range(start // DAY_MINUTES, -(-end // DAY_MINUTES))
+        versions = tuple(self._versions.get((studio_id, day), 0) for day in days)
+        return Mark(studio_id, days, self._epoch, versions)
+
+    async def taken(self, mark: Mark, *, now: datetime) -> list[Taken]:
+        """Return what is taken on the days of a mark, lapsed holds perhaps among it.
+
+        Raises `Unavailable` where the database does not answer.
+        """
+        kept: dict[int, list[Taken]] = {}
+        if self.is_fresh():
+            kept = {
+                day: self._days[mark.studio_id, day][1] for day in mark.days if self._has(mark, day)
+            }
+        missing = [day for day in mark.days if day not in kept]
+        if missing:
+            kept |= await self._read(mark, range(missing[0], missing[-1] + 1), now)
+        return list({each.id: each for day in mark.days for each in kept[day]}.values())
+
+    def _has(self, mark: Mark, day: int) -> bool:
+        kept = self._days.get((mark.studio_id, day))
+        return kept is not None and kept[0] == mark.versions[day - mark.days.start]
+
+    def _is_current(self, mark: Mark) -> bool:
+        if mark.epoch != self._epoch:
+            return False
+        known = self._versions
+        return all(
+            known.get((mark.studio_id, day), 0) == version
+            for day, version in zip(mark.days, mark.versions, strict=True)
+        )
+
+    async def _read(self, mark: Mark, days: range, now: datetime) -> dict[int, list[Taken]]:
+        rows = await self._query(
+            {
+                "studio_id": mark.studio_id,
+                "start": from_minutes(days.start * DAY_MINUTES),
+                "end": from_minutes(days.stop * DAY_MINUTES),
+                "now": now,
+            }
+        )
+        split: dict[int, list[Taken]] = {day: [] for day in days}
+        for each in rows:
+            first, last = each.start // DAY_MINUTES, (each.end - 1) // DAY_MINUTES
+            for day in range(max(first, days.start), min(last + 1, days.stop)):
+                split[day].append(each)
+        if mark.epoch == self._epoch:
+            if len(self._days) >= DAYS_MAX:
+                self._days.clear()
+            for day, found in split.items():
+                version = mark.versions[day - mark.days.start]
+                self._days[mark.studio_id, day] = version, found
+        return split
+
+    async def _query(self, values: dict[str, object]) -> Sequence[Taken]:
+        try:
+            async with self._pool.connection() as connection:
+                cursor = await connection.execute(book.TAKEN, values)
+                return [Taken(*row) for row in await cursor.fetchall()]
+        except (psycopg.OperationalError, PoolTimeout) as error:
+            raise Unavailable("the database does not answer", retry_after_seconds=2) from error
+
+    async def _listen_for_ever(self) -> None:
+        while True:
+            try:
+                await self._listen()
+            except (psycopg.Error, OSError, TimeoutError) as error:
+                log.warning("book_not_heard", error=type(error).__name__)
+            finally:
+                self._confirmed_at = float("-inf")
+                self._forget()
+            await asyncio.sleep(RETRY_SECONDS)
+
+    async def _listen(self) -> None:
+        connection = await psycopg.AsyncConnection.connect(
+            self._url, autocommit=True, connect_timeout=5
+        )
+        async with connection:
+            connection.add_notify_handler(self._heard)
+            await connection.execute("LISTEN book")
+            self._forget()
+            while True:
+                asked_at = time.monotonic()
+                await asyncio.wait_for(connection.execute("SELECT 1"), SILENCE_SECONDS)
+                self._confirmed_at = asked_at
+                await asyncio.sleep(BEAT_SECONDS)
+
+    def _heard(self, notification: psycopg.Notify) -> None:
+        """Note a change: `studio first_day last_day`, or a studio alone for its whole catalogue."""
+        studio_id, *days = (int(part) for part in notification.payload.split())
+        if len(days) != 2 or days[1] - days[0] > CHANGED_DAYS_MAX:
+            self._forget()
+            return
+        for day in range(days[0], days[1] + 1):
+            self._versions[studio_id, day] = self._versions.get((studio_id, day), 0) + 1
+        if len(self._versions) > DAYS_MAX:
+            self._forget()
+
+    def _forget(self) -> None:
+        self._epoch += 1
+        self._versions.clear()
+        self._days.clear()
+        self._answers.clear()
+        self._studios.clear()
