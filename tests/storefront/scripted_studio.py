@@ -48,10 +48,12 @@ class ScriptedStudio:
         self.refusals: dict[str, list[Response]] = {}
         self.credits = {"simulator_minutes": 300, "coaching_sessions": 2}
         self.holds: dict[str, Json] = {}
+        self.ended: set[str] = set()
         self.bookings: list[Json] = []
         self.cart: list[Json] = []
         self.asked: list[tuple[str, str, Json]] = []
         self.keys: list[str] = []
+        self.booking_keys: list[str] = []
 
     def app(self) -> Starlette:
         """Return the shop as an application."""
@@ -196,14 +198,15 @@ class ScriptedStudio:
         hold = self.holds.get(request.path_params["hold"])
         if hold is None:
             return JSONResponse({"code": "not_found"}, 404, media_type="application/problem+json")
-        return JSONResponse(hold)
+        status = "expired" if hold["hold"] in self.ended else "active"
+        return JSONResponse({**hold, "status": status})
 
     async def release(self, request: Request) -> Response:
         """Give a hold back."""
         hold = self.holds.pop(request.path_params["hold"], None)
         self._note("release", request, {"hold": request.path_params["hold"]})
         if hold:
-            self.taken.discard(hold["start"])
+            self.taken.discard(hold["booking"]["start"])
         return Response(status_code=204)
 
     async def show_credits(self, request: Request) -> Response:
@@ -215,6 +218,7 @@ class ScriptedStudio:
     async def book(self, request: Request) -> Response:
         """Book with credits, unless the time is taken, be it by the customer's own hold."""
         body = await request.json()
+        self.booking_keys.append(request.headers["Idempotency-Key"])
         if refusal := self._note("book", request, body):
             return refusal
         if body["start"] in self.taken:
@@ -222,7 +226,7 @@ class ScriptedStudio:
             return JSONResponse(problem, 409, media_type="application/problem+json")
         self.taken.add(body["start"])
         self.credits["simulator_minutes"] -= body["minutes"]
-        booking = {"id": "b-1", "code": "GOLF42", "status": "confirmed", "start": body["start"]}
+        booking = self._booking(body, status="confirmed")
         self.bookings.append(booking)
         return JSONResponse(booking, 201)
 
@@ -257,17 +261,15 @@ class ScriptedStudio:
 
     def _new_hold(self, body: Json, key: str) -> Json:
         name = f"hold-{len(self.keys)}"
-        coaching = body.get("coaching")
         lines = [{"variant_id": 44000000000001, "quantity": body["minutes"] // 60}]
-        if coaching:
+        if body.get("coaching"):
             lines.append({"variant_id": 44000000000002, "quantity": 1})
-        total = HOUR_MINOR * body["minutes"] // 60 + (COACHING_MINOR if coaching else 0)
+        total = HOUR_MINOR * body["minutes"] // 60 + COACHING_MINOR * (len(lines) - 1)
         return {
             "hold": name,
             "key": key,
-            "start": body["start"],
-            "status": "held",
-            "booking": {"id": "b-1", "coach": coaching and coaching.get("coach", "ana")},
+            "status": "active",
+            "booking": self._booking(body, status="held"),
             "expires_at": (datetime.now(UTC) + timedelta(seconds=self.hold_seconds)).isoformat(),
             "cart": {
                 "lines": [{**line, "properties": {"_hold": name}} for line in lines],
@@ -275,3 +277,25 @@ class ScriptedStudio:
                 "currency": "CAD",
             },
         }
+
+    def _booking(self, body: Json, *, status: str) -> Json:
+        coaching = body.get("coaching")
+        named = coaching and coaching["coach"]
+        return {
+            "id": "b-1",
+            "code": "GOLF42",
+            "status": status,
+            "service": body["service"],
+            "location": body["location"],
+            "start": body["start"],
+            "end": _later(body["start"], body["minutes"]),
+            "simulators": [f"bay-{n + 1}" for n in range(body["simulators"])],
+            "coach": "ana" if named == "any" else named,
+            "coaching": coaching
+            and {"start": body["start"], "end": _later(body["start"], coaching["minutes"])},
+        }
+
+
+def _later(start: str, minutes: int) -> str:
+    instant = datetime.fromisoformat(start).astimezone(UTC) + timedelta(minutes=minutes)
+    return instant.astimezone(ZONE).isoformat()

@@ -14,8 +14,6 @@ EXTENSION = liquid.extension_folder()
 LANGUAGES = ("en.default", "fr")
 TEMPLATES = sorted(EXTENSION.glob("*/*.liquid"))
 SCRIPTS = sorted((EXTENSION / "assets").glob("*.js"))
-# Brought in once the times are shown, and so no part of what a page must load first.
-LATER = {"studio-booking-checkout.js", "studio-booking-hold.js", "studio-booking-panel.js"}
 LIMIT_BYTES = 10_000
 
 ENGLISH: dict[str, object] = {"request": {"locale": {"iso_code": "en"}}}
@@ -63,7 +61,7 @@ def test_given_settings_override_the_schemas_defaults() -> None:
 
     page = liquid.render_block("booking", settings=settings, context=ENGLISH)
 
-    assert 'data-proxy="/a/golf"' in page
+    assert 'data-proxy="/a/golf/"' in page
     assert 'data-minutes="60"' in page
     assert 'data-field="coach"' not in page
 
@@ -77,12 +75,28 @@ def test_the_words_on_the_accent_stay_readable(accent: str, on_accent: str) -> N
     assert f"--sb-on-accent: {on_accent}" in page
 
 
+@pytest.mark.parametrize(
+    ("surface", "on_surface"), [("#FFFFFF", "#111111"), ("#15201b", "#ffffff")]
+)
+def test_the_words_on_the_panel_stay_readable(surface: str, on_surface: str) -> None:
+    page = liquid.render_block("booking", settings={"surface": surface}, context=ENGLISH)
+
+    assert f"--sb-surface: {surface}; --sb-on-surface: {on_surface}" in page
+
+
+@pytest.mark.parametrize("path", ["/apps/studio", "/apps/studio/"])
+def test_the_path_of_the_proxy_ends_in_one_slash(path: str) -> None:
+    page = liquid.render_block("booking", settings={"proxy_path": path}, context=ENGLISH)
+
+    assert 'data-proxy="/apps/studio/"' in page
+
+
 def test_only_a_known_customer_sees_credits() -> None:
     anonymous = liquid.render_block("booking", settings={}, context={**ENGLISH, "customer": None})
     known = liquid.render_block("booking", settings={}, context={**ENGLISH, "customer": {"id": 1}})
 
-    assert ("data-credits" in anonymous, "data-credits" in known) == (False, True)
-    assert ("data-customer" in anonymous, "data-customer" in known) == (False, True)
+    for mark in ("data-credits", 'data-action="credits"'):
+        assert (mark in anonymous, mark in known) == (False, True)
 
 
 def test_the_texts_for_the_script_are_whole_and_cannot_end_it() -> None:
@@ -155,17 +169,11 @@ def test_no_script_holds_sentences_or_writes_markup(script: Path) -> None:
     assert re.findall(r"https?://", code) == []
 
 
-def test_what_a_page_loads_first_is_light() -> None:
-    first = [script for script in SCRIPTS if script.name not in LATER]
-    later = [script for script in SCRIPTS if script.name in LATER]
+def test_the_whole_script_is_light() -> None:
+    sizes = {path.name: len(gzip.compress(path.read_bytes(), 9)) for path in SCRIPTS}
 
-    sizes = [
-        sum(len(gzip.compress(path.read_bytes())) for path in paths) for paths in (first, later)
-    ]
-
-    assert sizes[0] < LIMIT_BYTES
-    assert sizes[1] < LIMIT_BYTES
-    assert len(later) == len(LATER)
+    assert "studio-booking.js" in sizes
+    assert sum(sizes.values()) < LIMIT_BYTES, sizes
 
 
 def test_the_styles_are_light_and_stay_within_the_component() -> None:

@@ -1,354 +1,270 @@
-/** <studio-booking>: choose a session, hold it, and take it to the cart or pay with credits. */
+/** <studio-booking>: choose a session, hold it, then take it to the cart or pay with credits. */
 
-import { Client, newKey } from './studio-booking-client.js';
-import { Format, addDays } from './studio-booking-format.js';
-import * as view from './studio-booking-view.js';
+import { Times } from './studio-booking-times.js';
+import { Words, addDays, minutesOf, newKey, send, stored } from './studio-booking-tools.js';
 
-const WEEK = 7;
-const STALE_MS = 60000;
-const NO_COACH = '';
-// Looking does not wait for what is under way.
-const QUICK = ['open', 'close'];
+const SPOKEN_SECONDS = [300, 60];
+const EVENTS = ['change', 'click', 'close', 'focusin', 'keydown'];
 
-class StudioBooking extends HTMLElement {
-  #busy = false;
-
+class StudioBooking extends Times {
   connectedCallback() {
-    this.life = new AbortController();
-    this.format = new Format(this.dataset.locale, JSON.parse(this.#part('[data-texts]').textContent));
-    this.client = new Client(this.dataset.proxy);
-    this.#listen();
+    this.words = new Words(this.dataset.locale, JSON.parse(this.find('[data-texts]').textContent));
+    this.panel = this.find('dialog');
+    for (const type of EVENTS) this.addEventListener(type, this, true);
+    addEventListener('pageshow', this);
     this.#start();
   }
 
   disconnectedCallback() {
-    this.life.abort();
-    this.request?.abort();
-    this.checkout?.stop();
+    removeEventListener('pageshow', this);
+    clearInterval(this.timer);
   }
 
-  #listen() {
-    const { signal } = this.life;
-    this.addEventListener('change', (event) => this.#choose(event.target), { signal });
-    this.addEventListener('click', (event) => this.#press(event.target.closest('button')), { signal });
-    for (const box of this.querySelectorAll('[data-days], [data-slots]')) view.arrowKeys(box, signal);
-    document.addEventListener('visibilitychange', () => this.#wake(), { signal });
+  handleEvent(event) {
+    const { type, target } = event;
+    if (type === 'change') this.choose(target);
+    if (type === 'click') this.#press(target);
+    if (type === 'focusin') this.rove(target);
+    if (type === 'keydown') this.arrow(event);
+    if (type === 'close') this.#returnFocus(document.activeElement);
     // A page brought back by the back button has missed what happened in the cart.
-    addEventListener('pageshow', (event) => event.persisted && this.checkout?.restore(), { signal });
+    if (type === 'pageshow' && event.persisted) this.#restore();
+  }
+
+  /** The browser does it, unless what had the focus before the panel was drawn anew meanwhile. */
+  #returnFocus(now) {
+    if (now === document.body || this.panel.contains(now)) this.focusSlot();
   }
 
   async #start() {
     try {
-      this.catalog = await this.client.catalog(this.life.signal);
+      this.catalog = await this.ask('catalog');
+      this.service = this.catalog.services.find(({ handle }) => handle === this.dataset.service);
+      this.options();
+      this.from = this.words.today();
+      this.fill({ hint: this.words.text('hint', { time: this.words.duration(this.catalog.policy.hold_minutes) }) });
     } catch {
-      if (!this.life.signal.aborted) this.#timesFailed(() => this.#start());
-      return;
+      return this.timesFailed(() => this.#start());
     }
-    this.service = this.catalog.services.find((service) => service.handle === this.dataset.service);
-    if (!this.service) return this.#timesFailed(() => this.#start());
-    this.#defaults();
-    this.#options();
-    this.#hint();
-    await Promise.all([this.load(), this.showCredits()]);
-    const checkout = await this.#ready().catch(() => null);
-    await checkout?.restore();
+    await Promise.all([this.load(), this.#showCredits()]);
+    return this.#restore();
   }
 
-  /** The part that is needed only from the first press on; it comes once the times are there. */
-  async #ready() {
-    const { Checkout } = await import('./studio-booking-checkout.js');
-    this.checkout ??= new Checkout(this);
-    return this.checkout;
+  #press(target) {
+    const button = target.closest('button');
+    const { date, page, start, action } = button?.dataset ?? {};
+    if (date) this.chooseDay(date);
+    if (page) this.turnPage(page);
+    if (start) this.#once(button, () => this.#hold(this.#body(start)));
+    if (action === 'open') this.panel.showModal();
+    else if (action === 'close' || target === this.panel) this.panel.close();
+    else if (action) this.#once(button, this.#work()[action]);
   }
 
-  #defaults() {
-    const { locations } = this.catalog;
-    const { minutes } = this.service;
-    const wanted = Number(this.dataset.minutes);
-    const location = locations.find((place) => place.handle === this.dataset.location) ?? locations[0];
-    this.choice = {
-      location: location.handle,
-      minutes: minutes.includes(wanted) ? wanted : Math.min(...minutes),
-      simulators: 1,
-      coach: NO_COACH,
-      coaching: this.catalog.coaching?.minutes?.[0] ?? 0,
+  #work() {
+    return {
+      cart: () => this.#toCart(),
+      credits: () => this.#payWithCredits(),
+      change: () => this.#change(),
+      retry: this.retry,
     };
-    this.#settle();
-    this.from = this.format.today();
-    this.day = null;
-  }
-
-  /** Keep the choice within what its other parts allow. */
-  #settle() {
-    const { choice } = this;
-    this.format.studioIn(this.#location().timezone, this.catalog.studio.currency);
-    choice.simulators = Math.min(choice.simulators, this.#maxSimulators());
-    if (!this.#coachingMinutes().includes(choice.coaching)) choice.coaching = this.#coachingMinutes()[0] ?? 0;
-    if (!this.#coaches().some((coach) => coach.handle === choice.coach) && choice.coach !== 'any') choice.coach = NO_COACH;
-  }
-
-  #location() {
-    return this.catalog.locations.find((place) => place.handle === this.choice.location);
-  }
-
-  #maxSimulators() {
-    const here = this.catalog.simulators.filter((simulator) => simulator.location === this.choice.location);
-    return Math.max(1, Math.min(this.service.max_simulators, here.length));
-  }
-
-  #coaches() {
-    return this.catalog.coaches.filter((coach) => coach.locations.includes(this.choice.location));
-  }
-
-  #coachingMinutes() {
-    return (this.catalog.coaching?.minutes ?? []).filter((minutes) => minutes <= this.choice.minutes);
-  }
-
-  #options() {
-    const { format } = this;
-    const lengths = (list) => list.map((value) => ({ value, label: format.duration(value, 'short') }));
-    const coaches = this.#coaches().map(({ handle, name }) => ({ value: handle, label: name }));
-    const canCoach = coaches.length && this.#coachingMinutes().length;
-    this.#field('location', this.catalog.locations.map(({ handle, name }) => ({ value: handle, label: name })), {
-      isShown: this.catalog.locations.length > 1 && !this.dataset.location,
-    });
-    this.#field('minutes', lengths(this.service.minutes));
-    this.#field('simulators', Array.from({ length: this.#maxSimulators() }, (_, at) => ({ value: at + 1, label: at + 1 })));
-    this.#field('coach', [
-      { value: NO_COACH, label: format.text('coach.none') },
-      ...(coaches.length > 1 ? [{ value: 'any', label: format.text('coach.any') }] : []),
-      ...coaches,
-    ], { isShown: canCoach });
-    this.#field('coaching', lengths(this.#coachingMinutes()), { isShown: canCoach && this.choice.coach !== NO_COACH });
-  }
-
-  #field(name, options, { isShown = true } = {}) {
-    const field = this.#part(`[data-field="${name}"]`);
-    if (!field) return;
-    field.hidden = !isShown;
-    view.choices(field.querySelector('.sb-choices'), `${this.id}-${name}`, options, this.choice[name]);
-  }
-
-  #choose(input) {
-    const name = input.closest('[data-field]')?.dataset.field;
-    if (!name) return;
-    this.choice[name] = typeof this.choice[name] === 'number' ? Number(input.value) : input.value;
-    this.#settle();
-    this.#options();
-    this.#part(`[data-field="${name}"] input:checked`).focus();
-    this.load();
-  }
-
-  #hint() {
-    const time = this.format.duration(this.catalog.policy.hold_minutes);
-    this.#part('[data-hint]').textContent = this.format.text('hint', { time });
-    this.#part('[data-zone]').textContent = this.format.zoneNote();
-  }
-
-  #query() {
-    const { location, minutes, simulators, coach, coaching } = this.choice;
-    const query = { service: this.service.handle, from: this.from, days: this.#dates().length, minutes, simulators, location };
-    return coach === NO_COACH ? query : { ...query, coach, coaching };
-  }
-
-  #lastDate() {
-    return addDays(this.format.today(), this.catalog.policy.horizon_days);
-  }
-
-  #dates() {
-    const dates = Array.from({ length: WEEK }, (_, index) => addDays(this.from, index));
-    return dates.filter((date) => date <= this.#lastDate());
-  }
-
-  /** Ask for the shown days; a newer question makes the older answer worthless. */
-  async load() {
-    this.request?.abort();
-    const request = new AbortController();
-    this.request = request;
-    this.#part('[data-slots]').setAttribute('aria-busy', 'true');
-    try {
-      const answer = await this.client.availability(this.#query(), request.signal);
-      if (request.signal.aborted) return;
-      this.times = view.byDate(answer.slots);
-      this.loadedAt = Date.now();
-      this.#showTimes();
-    } catch {
-      if (!request.signal.aborted) this.#timesFailed(() => this.load());
-    }
-  }
-
-  #showTimes() {
-    const dates = this.#dates();
-    const { date, start } = document.activeElement?.dataset ?? {};
-    const stays = dates.includes(this.day) && (this.times.has(this.day) || this.dayWasChosen);
-    if (!stays) this.day = dates.find((date) => this.times.has(date)) ?? dates[0];
-    view.days(this.#part('[data-days]'), { dates, byDate: this.times, chosen: this.day, format: this.format });
-    this.#part('[data-range]').textContent = this.format.days(dates[0], dates.at(-1));
-    this.#part('[data-page="-7"]').disabled = this.from <= this.format.today();
-    this.#part('[data-page="7"]').disabled = addDays(this.from, WEEK) > this.#lastDate();
-    this.#showDay();
-    if (date) this.#part('[data-days] [tabindex="0"]').focus();
-    if (start) this.focusSlot(this.slotIndex(start));
-  }
-
-  #showDay() {
-    const { format, day } = this;
-    const box = this.#part('[data-slots]');
-    const list = this.times.get(day) ?? [];
-    const heldHere = this.checkout?.held?.session.start;
-    box.removeAttribute('aria-busy');
-    this.#part('[data-day-title]').textContent = format.day(day);
-    if (list.length) view.slots(box, list, { format, names: this.#coachNames(), chosen: heldHere });
-    else this.#noTimes(box);
-    // The box keeps its greatest height, so that paging through days does not move the page.
-    box.style.minHeight = `${Math.max(parseFloat(box.style.minHeight) || 0, box.offsetHeight)}px`;
-    this.speak(format.count('times.loaded', list.length, { day: format.day(day) }));
-  }
-
-  #noTimes(box) {
-    const isLast = this.#part('[data-page="7"]').disabled;
-    if (this.times.size || isLast) view.message(box, this.format.text('times.empty'));
-    else view.message(box, this.format.text('times.empty_week'), 'later', this.format.text('times.later'));
-  }
-
-  #coachNames() {
-    if (this.choice.coach !== 'any') return null;
-    return (handles) => handles.map((handle) => this.coachName(handle)).join(', ');
-  }
-
-  coachName(handle) {
-    return this.catalog.coaches.find((coach) => coach.handle === handle)?.name ?? handle;
-  }
-
-  #timesFailed(retry) {
-    const box = this.#part('[data-slots]');
-    box.removeAttribute('aria-busy');
-    this.reload = retry;
-    view.message(box, this.format.text('error.times'), 'reload', this.format.text('error.retry'));
-    this.speak(this.format.text('error.times'));
-  }
-
-  #page(count) {
-    this.from = addDays(this.from, count);
-    this.dayWasChosen = false;
-    return this.load();
-  }
-
-  #wake() {
-    if (document.hidden || !this.times || Date.now() - this.loadedAt < STALE_MS) return;
-    if (!this.#part('[data-slots]').contains(document.activeElement)) this.load();
-  }
-
-  #press(button) {
-    if (!button) return;
-    const { date, start, page, action } = button.dataset;
-    if (date) this.#chooseDay(date);
-    else if (page) this.#page(Number(page));
-    else if (start) this.#alone(button, () => this.#pick(start));
-    else if (action) this.#act(button, action);
-  }
-
-  #act(button, action) {
-    if (action === 'later') return this.#page(WEEK).then(() => this.focusSlot(0));
-    if (action === 'reload') return this.reload();
-    if (QUICK.includes(action)) return this.checkout.act(action);
-    return this.#alone(button, () => this.checkout.act(action));
   }
 
   /** One thing at a time: a second press while the first is under way does nothing. */
-  async #alone(button, work) {
-    if (this.#busy) return;
-    this.#busy = true;
-    button.setAttribute('aria-busy', 'true');
+  async #once(button, work) {
+    if (this.isBusy) return;
+    this.isBusy = true;
+    button.ariaBusy = true;
+    this.say('');
     try {
       await work();
     } finally {
-      this.#busy = false;
-      button.removeAttribute('aria-busy');
+      button.ariaBusy = null;
+      this.isBusy = false;
     }
   }
 
-  #chooseDay(date) {
-    this.day = date;
-    this.dayWasChosen = true;
-    for (const day of this.querySelectorAll('[data-date]')) {
-      day.setAttribute('aria-pressed', String(day.dataset.date === date));
-      day.tabIndex = day.dataset.date === date ? 0 : -1;
-    }
-    this.#showDay();
-  }
-
-  slotIndex(start) {
-    return Math.max(0, this.#slots().findIndex((slot) => slot.dataset.start === start));
-  }
-
-  /** Put the focus on a time, or where there is none, on the day. */
-  focusSlot(index = 0) {
-    const slots = this.#slots();
-    (slots[Math.min(index, slots.length - 1)] ?? this.#part('[data-days] [tabindex="0"]'))?.focus();
-  }
-
-  mark(start) {
-    for (const slot of this.#slots()) slot.setAttribute('aria-pressed', String(slot.dataset.start === start));
-  }
-
-  #slots() {
-    return [...this.querySelectorAll('[data-slots] button')];
-  }
-
-  async #pick(start) {
-    const attempt = { session: this.#session(start), key: newKey() };
-    try {
-      await (await this.#ready()).hold(attempt);
-    } catch {
-      this.#timesFailed(() => this.load());
-    }
-  }
-
-  /** What was chosen, in the studio's words for the request and in the visitor's for the panel. */
-  #session(start) {
-    const { end, coaches } = this.times.get(this.day).find((slot) => slot.start === start);
-    const { minutes, simulators, coach, coaching } = this.choice;
-    const only = coach === 'any' && coaches.length === 1 ? coaches[0] : coach;
-    const named = only === 'any' ? this.format.text('coach.any') : this.coachName(only);
-    const location = this.#location().name;
-    return { start, end, minutes, simulators, coaching, location, coach: only && named, body: this.#body(start) };
-  }
+  /* The hold */
 
   #body(start) {
     const { location, minutes, simulators, coach, coaching } = this.choice;
-    const body = { service: this.service.handle, start, minutes, simulators };
-    if (this.catalog.locations.length > 1) body.location = location;
-    if (coach === 'any') body.coaching = { minutes: coaching };
-    else if (coach !== NO_COACH) body.coaching = { minutes: coaching, coach };
+    const body = { service: this.service.handle, location, start, minutes: +minutes, simulators: +simulators };
+    if (coach) body.coaching = { coach, minutes: +coaching };
     return body;
   }
 
-  async showCredits() {
-    const value = this.#part('[data-credits-value]');
-    if (!value) return;
+  /** Hold a session; the same attempt, repeated, is the same hold. */
+  async #hold(body, key = newKey()) {
+    this.start = body.start;
+    if (body.start === this.held?.booking.start) return this.panel.showModal();
+    // One session at a time: the one held before may be the very one that is in the way.
+    await this.#release();
     try {
-      value.textContent = this.#creditsText(await this.client.credits(this.life.signal));
-    } catch {
-      value.closest('[data-credits]').style.visibility = 'hidden';
+      this.#take(await this.ask('holds', 'POST', body, key));
+      return this.panel.showModal();
+    } catch (problem) {
+      return this.#refused(problem, () => this.#hold(body, key));
     }
   }
 
-  #creditsText({ simulator_minutes: simulator, coaching_sessions: coaching }) {
-    const { format } = this;
-    const parts = [];
-    if (simulator.available) parts.push(format.text('credits.time', { time: format.duration(simulator.available, 'short') }));
-    if (coaching.available) parts.push(format.count('credits.sessions', coaching.available));
-    return parts.join(' · ') || format.text('credits.none');
+  /** After a reload: show the hold if the studio still has it. */
+  async #restore() {
+    const hold = stored();
+    if (!hold) return;
+    try {
+      const held = await this.ask(`holds/${hold}`);
+      const lines = await this.#cartLines(hold);
+      if (held.status === 'active') return this.#take(held, lines.length ? 'cart' : 'held');
+    } catch ({ message }) {
+      if (message === 'network') return;
+    }
+    this.#take(null);
+    this.panel.close();
   }
 
-  /** Tell screen readers, in the part of the page that is not inert. */
-  speak(sentence) {
-    this.#part(this.checkout?.panel.isOpen ? '[data-panel-live]' : '[data-live]').textContent = sentence;
+  #take(held, state = held ? 'held' : 'free') {
+    clearInterval(this.timer);
+    this.held = held;
+    stored(held?.hold ?? '');
+    this.show(state);
+    this.render();
+    if (!held) return;
+    const { words } = this;
+    const { coach, coaching, location, simulators } = held.booking;
+    const time = coaching && words.duration(minutesOf(coaching));
+    this.fill({
+      when: words.session(held.booking),
+      simulators: simulators.length,
+      coach: coach && words.text('panel.coach_for', { coach: this.coachName(coach), time }),
+      where: this.locationOf(location).name,
+      total: words.total(held.cart.total_minor),
+    });
+    this.timer = setInterval(() => this.#tick(), 1000);
+    this.#tick();
   }
 
-  #part(selector) {
-    return this.querySelector(selector);
+  #tick() {
+    const seconds = Math.max(0, Math.ceil((Date.parse(this.held.expires_at) - Date.now()) / 1000));
+    const minutes = seconds / 60;
+    this.fill({ clock: `${Math.floor(minutes)}:${String(seconds % 60).padStart(2, '0')}` });
+    this.style.setProperty('--sb-left', minutes / this.catalog.policy.hold_minutes);
+    if (SPOKEN_SECONDS.includes(seconds)) {
+      this.fill({ left: this.words.text('held.left', { time: this.words.duration(minutes) }) });
+    }
+    if (!seconds) this.#expire();
+  }
+
+  async #expire() {
+    const done = this.#release();
+    this.show('expired');
+    this.say('hold_expired');
+    await done;
+    await this.load();
+  }
+
+  /** Give the hold back, out of the cart too; if the studio cannot be told, it runs out by itself. */
+  async #release() {
+    const hold = this.held?.hold;
+    if (!hold) return;
+    this.#take(null);
+    await Promise.allSettled([this.ask(`holds/${hold}`, 'DELETE'), this.#leaveCart(hold)]);
+  }
+
+  async #change() {
+    const { start } = this.held.booking;
+    await this.#release();
+    this.panel.close();
+    await this.load();
+    this.focusSlot(start);
+  }
+
+  async #refused({ message: code, cause }, retry) {
+    if (code === 'network') return this.say(code, retry);
+    if (code === 'hold_expired') return this.#expire();
+    if (!this.held) this.panel.close();
+    if (code === 'not_enough_credits' && this.held && cause.cart) {
+      this.held.cart = cause.cart;
+      this.#take(this.held, 'short');
+      return this.say(code);
+    }
+    this.say(code);
+    await this.load();
+    if (!this.panel.open) this.focusSlot();
+    return undefined;
+  }
+
+  /* The cart and the credits */
+
+  async #toCart() {
+    const { words } = this;
+    const { hold, cart, booking } = this.held;
+    const { coach, simulators } = booking;
+    const readable = { [words.text('cart.session')]: words.session(booking) };
+    if (simulators.length > 1) readable[words.text('cart.simulators')] = String(simulators.length);
+    if (coach) readable[words.text('cart.coach')] = this.coachName(coach);
+    const items = cart.lines.map(({ variant_id: id, quantity, properties }) => (
+      { id, quantity, properties: { ...properties, _hold: hold, ...readable } }));
+    try {
+      await send(`${this.dataset.cart}/add.js`, 'POST', { items });
+      this.show('cart');
+      location.assign(this.dataset.cart);
+    } catch {
+      this.say('cart', () => this.#toCart());
+    }
+  }
+
+  async #cartLines(hold) {
+    const { items } = await send(`${this.dataset.cart}.js`);
+    return items.filter(({ properties }) => properties?._hold === hold);
+  }
+
+  async #leaveCart(hold) {
+    const lines = await this.#cartLines(hold);
+    const updates = Object.fromEntries(lines.map(({ key }) => [key, 0]));
+    if (lines.length) await send(`${this.dataset.cart}/update.js`, 'POST', { updates });
+  }
+
+  #creditsBody({ service, location, start, end, simulators, coach, coaching }) {
+    const body = { service, location, start, minutes: minutesOf({ start, end }), simulators: simulators.length };
+    return coach ? { ...body, coaching: { coach, minutes: minutesOf(coaching) } } : body;
+  }
+
+  /** Book first and release after: a refusal for lack of credits then leaves the hold as it was. */
+  async #payWithCredits(body = this.#creditsBody(this.held.booking), key = newKey()) {
+    try {
+      await this.#booked(await this.ask('bookings', 'POST', body, key));
+    } catch (problem) {
+      const again = () => this.#payWithCredits(body, key);
+      if (problem.message !== 'slot_taken' || !this.held) return this.#refused(problem, again);
+      // What stands in the way may be our own hold.
+      await this.#release();
+      await this.#payWithCredits(body);
+    }
+  }
+
+  async #booked({ code, id }) {
+    const done = this.#release();
+    this.show('booked');
+    this.fill({ code });
+    this.find('[data-calendar]').href = `${this.dataset.proxy}bookings/${id}.ics`;
+    await done;
+    await Promise.all([this.load(), this.#showCredits()]);
+  }
+
+  async #showCredits() {
+    const box = this.find('[data-credits]');
+    if (!box) return;
+    try {
+      const { simulator_minutes: time, coaching_sessions: sessions } = await this.ask('credits');
+      this.fill({
+        credits: this.words.text('credits.value', {
+          time: this.words.duration(time.available),
+          sessions: this.words.count('credits.sessions', sessions.available),
+        }),
+      });
+    } catch {
+      box.hidden = true;
+    }
   }
 }
 
