@@ -25,9 +25,11 @@ class Interval(NamedTuple):
         """Make an interval in UTC; a naive, empty or backward one raises `ValueError`."""
         if start.tzinfo is None or end.tzinfo is None:
             raise ValueError("an interval needs aware datetimes")
-        if end <= start:
+        # In UTC: in the hour that comes twice the wall clock does not tell which is later.
+        begins, ends = start.astimezone(UTC), end.astimezone(UTC)
+        if ends <= begins:
             raise ValueError("an interval ends after its start")
-        return cls(start.astimezone(UTC), end.astimezone(UTC))
+        return cls(begins, ends)
 
     @classmethod
     def lasting(cls, start: datetime, minutes: int) -> "Interval":

@@ -30,7 +30,7 @@ class ShopifySettings(_Group):
 
     client_id: str = Field(description="the app's client id")
     client_secret: SecretStr = Field(
-        description="the app's client secret; signs what Shopify sends"
+        min_length=1, description="the app's client secret; signs what Shopify sends"
     )
     previous_client_secret: SecretStr | None = Field(
         None, description="the secret before a rotation; still accepted while it is set"
@@ -46,7 +46,7 @@ class ShopifySettings(_Group):
     def secrets(self) -> list[str]:
         """Return the secrets that may have signed a request, the current one first."""
         known = [self.client_secret, self.previous_client_secret]
-        return [secret.get_secret_value() for secret in known if secret is not None]
+        return [secret.get_secret_value() for secret in known if secret]
 
     def admin_endpoint(self, shop: str) -> str:
         """Return where the shop's Admin API is."""

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
-from booking_engine.intervals import merge, subtract, to_minutes
+from booking_engine.intervals import from_minutes, merge, subtract, to_minutes
 
 DAY_MINUTES = 24 * 60
 WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
@@ -45,10 +45,12 @@ class Window:
 def parse_hours(hours: Mapping[str, Sequence[str]]) -> WeeklyHours:
     """Read `{"mon-fri": ["09:00-22:00"]}`; raises `ValueError` that says what is wrong."""
     week: list[list[tuple[int, int]]] = [[] for _ in WEEKDAYS]
+    given: set[int] = set()
     for days, windows in hours.items():
         for weekday in _parse_days(days):
-            if week[weekday]:
+            if weekday in given:
                 raise ValueError(f"{WEEKDAYS[weekday]} is given twice")
+            given.add(weekday)
             week[weekday] = [_parse_window(window) for window in windows]
     _refuse_overlaps(week)
     return tuple(tuple(sorted(windows)) for windows in week)
@@ -75,7 +77,7 @@ def windows(hours: WeeklyHours, zone: ZoneInfo, first: date, days: int) -> list[
         midnight = datetime.combine(day, time())
         for start, end in hours[day.weekday()]:
             begins = wall_minutes(midnight + timedelta(minutes=start), zone)
-            ends = wall_minutes(midnight + timedelta(minutes=end), zone)
+            ends = _closing_minutes(midnight + timedelta(minutes=end), zone)
             if begins < ends:
                 found.append(Window(day, begins, ends))
     return found
@@ -114,6 +116,20 @@ def wall_minutes(wall: datetime, zone: ZoneInfo) -> int:
     A time that the clocks skip is shifted by the gap, one that comes twice is the first.
     """
     return to_minutes(wall.replace(tzinfo=zone).astimezone(UTC))
+
+
+def _closing_minutes(wall: datetime, zone: ZoneInfo) -> int:
+    """Return when a window closes; a closing time that the clocks skip is the jump itself."""
+    instant = wall.replace(tzinfo=zone)
+    if instant.astimezone(UTC).astimezone(zone).replace(tzinfo=None) == wall:
+        return to_minutes(instant)
+    # Across the gap the two readings of the wall time lie one before and one after the jump.
+    after = to_minutes(instant.replace(fold=1)), to_minutes(instant.replace(fold=0))
+    return next(
+        minute
+        for minute in range(min(after), max(after) + 1)
+        if from_minutes(minute).astimezone(zone).replace(tzinfo=None) >= wall
+    )
 
 
 def local_date(minutes: int, zone: ZoneInfo) -> date:

@@ -140,6 +140,11 @@ class Studio:
     # Also the retired ones, which old bookings still name.
     resources: dict[int, Simulator | Coach] = field(hash=False, compare=False)
 
+    @property
+    def widest_buffer_minutes(self) -> int:
+        """Return how far from a session another one can still matter to it."""
+        return max([self.policy.buffer_minutes, *(each.buffer_minutes for each in self.coaches)])
+
     def location(self, handle: str | None) -> Location:
         """Return the named location, or the only one; raises `Invalid`."""
         if handle is None and len(self.locations) == 1:

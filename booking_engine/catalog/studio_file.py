@@ -7,7 +7,7 @@ position in the file and what to write instead.
 import re
 import tomllib
 from collections.abc import Iterator
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal, InvalidOperation, Overflow
 from typing import Annotated, Any
 from zoneinfo import ZoneInfo
 
@@ -21,6 +21,9 @@ _HEADER = re.compile(r"\s*(\[\[?)\s*([A-Za-z0-9_-]+)\s*\]\]?")
 _KEY = re.compile(r'\s*"?([A-Za-z0-9_-]+)"?\s*=')
 _SHOP = re.compile(r"[a-z0-9][a-z0-9-]*\.myshopify\.com")
 _HANDLE = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
+
+
+AMOUNT_MAX = 10**12
 
 
 class StudioFileError(Exception):
@@ -216,10 +219,12 @@ def minor_units(amount: str, currency: str) -> int:
     digits = get_currency_precision(currency)
     try:
         scaled = Decimal(amount).scaleb(digits)
-    except InvalidOperation:
+    except (InvalidOperation, Overflow):
         raise ValueError(f'"{amount}" is no amount; write "45.00"') from None
     if not scaled.is_finite() or scaled < 0 or scaled != scaled.to_integral_value():
         raise ValueError(f'"{amount}" is no amount in {currency}, which has {digits} decimals')
+    if scaled > AMOUNT_MAX:
+        raise ValueError(f'"{amount}" is more than anybody pays')
     return int(scaled)
 
 
@@ -253,7 +258,7 @@ def locate(text: str, path: Path) -> int:
     for number, line in enumerate(text.splitlines(), start=1):
         if header := _HEADER.match(line):
             seen += header[2] == table
-            inside = header[2] == table and (header[1] == "[" or seen == index)
+            inside = header[2] == table and (header[1] == "[" or index in (None, seen))
             best = number if inside else best
         elif inside and key and (found := _KEY.match(line)) and found[1] == key:
             return number
@@ -269,6 +274,8 @@ def _sentence(kind: str, message: str) -> str:
         return "unknown key; remove it or mend its spelling"
     if kind == "missing":
         return "missing; every entry needs it"
+    if kind in ("model_type", "model_attributes_type", "dict_type"):
+        return "write a table, as in { key = value }"
     return message.removeprefix("Value error, ")
 
 

@@ -2,11 +2,13 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from booking_engine.ledger.models import CreditKind, Lot
+
+NEVER = datetime.max.replace(tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +39,7 @@ def in_order_of_use(lots: Iterable[Lot]) -> list[Lot]:
         key=lambda lot: (
             lot.priority,
             lot.expires_at is None,
-            lot.expires_at or lot.granted_at,
+            lot.expires_at or NEVER,
             lot.paid_minor > 0,
             lot.granted_at,
             lot.id,

@@ -50,7 +50,8 @@ def difference(
     reinstate: list[Lot] = []
     withdraw: list[Lot] = []
     if missing > 0:
-        back = sorted(fallen)[:missing]
+        most_used = sorted(fallen, key=lambda index: (*_unused(units[index]), index))
+        back = most_used[:missing]
         reinstate = [lot for index in back for lot in units[index]]
         if product is not None:
             first = max(units, default=-1) + 1
@@ -82,7 +83,8 @@ def _units(lots: Iterable[Lot]) -> Mapping[int, Sequence[Lot]]:
 
 
 def _unused(unit: Sequence[Lot]) -> tuple[int, int]:
-    return sum(lot.available for lot in unit), sum(lot.held for lot in unit)
+    """Return what was never used, and what is only held; revoked credits were never used."""
+    return sum(lot.available + lot.revoked for lot in unit), sum(lot.held for lot in unit)
 
 
 def _grants(

@@ -19,6 +19,10 @@ OPEN = frozenset({"pending", "authorized", "partially_paid"})
 _RANK = ("pending", "authorized", "partially_paid", "paid", "partially_refunded", "refunded")
 
 
+# What reading a payload that is no order can raise.
+_UNREADABLE = (ArithmeticError, AttributeError, KeyError, TypeError, ValueError)
+
+
 class UnreadableOrder(ValueError):
     """The payload is no order that we can understand."""
 
@@ -118,7 +122,7 @@ def from_webhook(payload: Mapping[str, Any]) -> Order:
                 if isinstance(line, Mapping) and line.get("id") is not None
             ),
         )
-    except (KeyError, TypeError, ValueError) as error:
+    except _UNREADABLE as error:
         raise UnreadableOrder(f"not an order: {error!r}") from error
 
 
@@ -139,7 +143,7 @@ def from_admin(node: Mapping[str, Any], lines: Iterable[Mapping[str, Any]]) -> O
             currency=currency,
             lines=tuple(_admin_line(line, currency) for line in lines),
         )
-    except (KeyError, TypeError, ValueError) as error:
+    except _UNREADABLE as error:
         raise UnreadableOrder(f"not an order: {error!r}") from error
 
 
@@ -178,12 +182,18 @@ def _webhook_line(line: Mapping[str, Any], refunded: Mapping[int, int], currency
 
 def _admin_line(line: Mapping[str, Any], currency: str) -> OrderLine:
     variant = line.get("variant")
-    paid = _decimal(line["discountedTotalSet"]["shopMoney"]["amount"])
+    # Not `discountedTotalSet`: it leaves out discount codes and discounts on the whole order.
+    discounts = sum(
+        (_amount(each["allocatedAmountSet"]) for each in line.get("discountAllocations") or ()),
+        Decimal(0),
+    )
+    quantity = int(line["quantity"])
+    paid = max(Decimal(0), _amount(line["originalUnitPriceSet"]) * quantity - discounts)
     properties = {each["key"]: each["value"] for each in line.get("customAttributes") or ()}
     return OrderLine(
         id=_gid(line["id"]) or 0,
         variant_id=_gid(variant["id"]) if variant else None,
-        quantity=int(line["quantity"]),
+        quantity=quantity,
         current_quantity=int(line["currentQuantity"]),
         paid_minor=_minor(paid, currency),
         hold=properties.get("_hold"),
@@ -237,6 +247,10 @@ def _instant(value: object) -> datetime:
     if instant.tzinfo is None:
         raise ValueError(f"{value} has no offset")
     return instant
+
+
+def _amount(money: Mapping[str, Any]) -> Decimal:
+    return _decimal(money["shopMoney"]["amount"])
 
 
 def _decimal(value: object) -> Decimal:

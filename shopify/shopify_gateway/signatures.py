@@ -37,7 +37,9 @@ def webhook_is_signed(body: bytes, digest: str | None, secrets: Sequence[str]) -
         return False
     given = digest.encode("utf-8", "surrogateescape")
     return any(
-        hmac.compare_digest(base64.b64encode(_digest(secret, body)), given) for secret in secrets
+        hmac.compare_digest(base64.b64encode(_digest(secret, body)), given)
+        for secret in secrets
+        if secret
     )
 
 
@@ -61,7 +63,7 @@ def proxy_caller(query: str, *, secrets: Sequence[str], now_seconds: float) -> P
     """Return who calls through the app proxy; raises `BadSignature`."""
     given = dict(parse_qsl(query, keep_blank_values=True))
     signature = given.get("signature", "").encode("utf-8", "surrogateescape")
-    signed = [proxy_signature(query, secret).encode() for secret in secrets]
+    signed = [proxy_signature(query, secret).encode() for secret in secrets if secret]
     if not any(hmac.compare_digest(each, signature) for each in signed):
         raise BadSignature("the app proxy's signature does not match")
     timestamp = given.get("timestamp", "")

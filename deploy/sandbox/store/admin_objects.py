@@ -104,6 +104,7 @@ def line_object(line: Line, currency: str, catalog: Catalog) -> Json:
         "requiresShipping": False,
         "customAttributes": [{"key": k, "value": v} for k, v in line.properties.items()],
         "originalUnitPriceSet": bag(line.price_minor, currency),
+        "discountAllocations": [],
         "discountedTotalSet": bag(line.price_minor * line.quantity, currency),
         "variant": product
         and {
