@@ -4,7 +4,7 @@ from datetime import datetime
 from uuid import UUID
 
 from sqlalchemy.dialects.postgresql import insert
-from sqlmodel import Session, col, select
+from sqlmodel import Session, col, select, update
 
 from booking_engine.ledger.models import AliasKind, Wallet, WalletAlias
 
@@ -17,6 +17,24 @@ def of_customer(session: Session, *, studio_id: int, customer_id: int, now: date
 def of_order(session: Session, *, studio_id: int, order_id: int, now: datetime) -> Wallet:
     """Return the wallet of an order that names no customer, until somebody claims it."""
     return _of(session, studio_id, AliasKind.ORDER, str(order_id), now)
+
+
+def find_order(session: Session, *, studio_id: int, order_id: int) -> Wallet | None:
+    """Return the wallet of an order that named no customer, None where there never was one."""
+    return _find(session, studio_id, AliasKind.ORDER, str(order_id))
+
+
+def name_order(session: Session, *, studio_id: int, order_id: int, wallet_id: UUID) -> None:
+    """Let an order without a customer be known by this wallet from now on."""
+    session.exec(
+        update(WalletAlias)
+        .where(
+            col(WalletAlias.studio_id) == studio_id,
+            col(WalletAlias.kind) == AliasKind.ORDER,
+            col(WalletAlias.value) == str(order_id),
+        )
+        .values(wallet_id=wallet_id)
+    )
 
 
 def find_customer(session: Session, *, studio_id: int, customer_id: int) -> Wallet | None:

@@ -55,6 +55,9 @@ def converge(session: Session, *, studio: Studio, order: Order, now: datetime) -
         order = known
     wallet = _wallet(session, studio.id, order, now)
     wallets.lock(session, studio_id=studio.id, wallet_id=wallet.id)
+    unclaimed = wallets.find_order(session, studio_id=studio.id, order_id=order.id)
+    if unclaimed is not None and unclaimed.id == row.wallet_id != wallet.id:
+        _claim(session, row, wallet, now)
     row.wallet_id = wallet.id
     posted = Posted()
     _post(session, studio, order, wallet, posted, now)
@@ -92,6 +95,20 @@ def _wallet(session: Session, studio_id: int, order: Order, now: datetime) -> Wa
     if order.customer_id is None:
         return wallets.of_order(session, studio_id=studio_id, order_id=order.id, now=now)
     return wallets.of_customer(session, studio_id=studio_id, customer_id=order.customer_id, now=now)
+
+
+def _claim(session: Session, row: ShopOrder, wallet: Wallet, now: datetime) -> None:
+    """Hand an order's credits and bookings over: it has learnt who its customer is."""
+    former = {"studio_id": row.studio_id, "order_id": row.order_id, "wallet_id": row.wallet_id}
+    for table in ("lot", "booking"):
+        session.execute(
+            text(
+                f"UPDATE {table} SET wallet_id = :owner WHERE studio_id = :studio_id"  # noqa: S608 - one of two names
+                " AND order_id = :order_id AND wallet_id = :wallet_id"
+            ),
+            {**former, "owner": wallet.id},
+        )
+    wallets.name_order(session, studio_id=row.studio_id, order_id=row.order_id, wallet_id=wallet.id)
 
 
 def _post(

@@ -1,0 +1,115 @@
+"""Credits that the studio gives or takes by its own hand: make-good lots, forgiveness, corrections.
+
+Callers hold the wallet's lock.
+"""
+
+from datetime import date, datetime
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+from sqlmodel import Session
+
+from booking_engine.ledger import credits, transfers
+from booking_engine.ledger import lots as rules
+from booking_engine.ledger.credits import Grant
+from booking_engine.ledger.models import Bucket, CreditKind
+from booking_engine.ledger.transfers import Cause, Overdrawn
+
+MAKE_GOOD_DAYS = 30
+
+
+def expiry(given_on: date, zone: ZoneInfo, days: int = MAKE_GOOD_DAYS) -> datetime | None:
+    """Return when a lot that is given on a local date expires (D1)."""
+    return rules.expiry(given_on, days, zone)
+
+
+def give(
+    session: Session,
+    *,
+    studio_id: int,
+    wallet_id: UUID,
+    kind: CreditKind,
+    quantity: int,
+    expires_at: datetime | None,
+    key: str,
+    cause: Cause,
+) -> None:
+    """Grant a make-good lot, once per `key`."""
+    wanted = Grant(f"make_good:{key}", kind, quantity, expires_at=expires_at)
+    credits.grant(session, studio_id=studio_id, wallet_id=wallet_id, wanted=wanted, cause=cause)
+
+
+def take_back(
+    session: Session,
+    *,
+    studio_id: int,
+    wallet_id: UUID,
+    kind: CreditKind,
+    quantity: int,
+    key: str,
+    cause: Cause,
+) -> None:
+    """Revoke available credits in order of use; raises `Overdrawn` where there are fewer."""
+    owned = credits.of_wallet(session, studio_id=studio_id, wallet_id=wallet_id)
+    shares = rules.share_out(owned, kind, quantity, starts_at=cause.at, now=cause.at)
+    available = sum(share.quantity for share in shares)
+    if available < quantity:
+        raise Overdrawn(
+            f"{quantity} {kind.value.replace('_', ' ')} to take back, {available} available",
+            available=available,
+        )
+    known = {lot.id: lot for lot in owned}
+    for share in shares:
+        credits.revoke(
+            session,
+            lot=known[share.lot_id],
+            quantity=share.quantity,
+            key=f"take_back:{key}:{share.lot_id}",
+            cause=cause,
+        )
+
+
+def forgive(
+    session: Session,
+    *,
+    studio_id: int,
+    booking_id: UUID,
+    wallet_id: UUID | None,
+    expires_at: datetime | None,
+    cause: Cause,
+) -> dict[CreditKind, int]:
+    """Give back what a missed session spent and return it per kind, once (D18).
+
+    It goes to the lots it came from; what came from an expired lot comes back as a make-good lot,
+    what came from a unit that the shop took back does not come back.
+    """
+    totals = dict.fromkeys(CreditKind, 0)
+    for draw, lot in credits.draws_of(session, studio_id=studio_id, booking_id=booking_id):
+        key = f"forgive:{booking_id}:{lot.id}"
+        if lot.withdrawn_at is not None:
+            continue
+        if rules.is_live(lot, cause.at):
+            buckets = (Bucket.SPENT, Bucket.AVAILABLE)
+            transfers.move(
+                session,
+                studio_id=studio_id,
+                lot_id=lot.id,
+                buckets=buckets,
+                quantity=draw.quantity,
+                key=key,
+                cause=cause,
+            )
+        elif wallet_id is not None:
+            give(
+                session,
+                studio_id=studio_id,
+                wallet_id=wallet_id,
+                kind=lot.kind,
+                quantity=draw.quantity,
+                expires_at=expires_at,
+                key=key,
+                cause=cause,
+            )
+        totals[lot.kind] += draw.quantity
+        session.refresh(lot)
+    return totals
