@@ -5,13 +5,16 @@ PYTHON ?= $(firstword $(foreach each,python3.12 python3.11 python3,$(if $(shell 
 BIN := .venv/bin
 INSTALLED := .venv/.installed
 
-.PHONY: run test check lock clean
+.PHONY: run test check bench lock clean
 
 run: $(INSTALLED)
 	@$(BIN)/simstudio sandbox $(ARGS)
 
 test: check
 	@$(BIN)/pytest $(ARGS)
+
+bench: $(INSTALLED)
+	@$(BIN)/python tests/bench/main.py
 
 check: $(INSTALLED)
 	@$(BIN)/ruff check .

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from typing import Any, ClassVar
 from uuid import UUID
 
-from sqlalchemy import BigInteger, Index, PrimaryKeyConstraint, Text, text
+from sqlalchemy import BigInteger, Index, PrimaryKeyConstraint, Text, case, text
 from sqlalchemy.dialects.postgresql import insert
 from sqlmodel import Field, Session, SQLModel, col, select, update
 
@@ -113,11 +113,19 @@ def finish(session: Session, *, message: OutboxMessage, now: datetime) -> None:
 def postpone(
     session: Session, *, message: OutboxMessage, now: datetime, wait: timedelta, error: str
 ) -> None:
-    """Give a message that could not be told its next time; it is never dropped."""
+    """Give a message that could not be told its next time; it is never dropped.
+
+    One whose key changed while it was being told is due at once.
+    """
+    changed = col(OutboxMessage.version) != message.version
     session.exec(
         update(OutboxMessage)
         .where(_same(message), col(OutboxMessage.done_at).is_(None))
-        .values(due_at=now + wait, leased_until=None, last_error=error[:2000])
+        .values(
+            due_at=case((changed, now), else_=now + wait),
+            leased_until=None,
+            last_error=error[:2000],
+        )
     )
 
 

@@ -4,6 +4,7 @@ The client's own retries stay off: it repeats a POST after a dropped connection 
 Retry-After. Facts: developers.google.com "Handle API errors", "Get specific versions of resources".
 """
 
+import http.client
 import json
 import threading
 from typing import Any
@@ -109,7 +110,7 @@ class GoogleCalendar:
 
 def _execute(request: Any) -> Event:
     try:
-        answer: Event = request.execute(num_retries=0) or {}
+        answer: Event = _repeated_if_stale(request) or {}
     except HttpError as error:
         raise _ours(error) from error
     except GoogleAuthError as error:
@@ -117,6 +118,18 @@ def _execute(request: Any) -> Event:
     except (httplib2.HttpLib2Error, OSError) as error:
         raise Unavailable(f"Google did not answer: {type(error).__name__}") from error
     return answer
+
+
+def _repeated_if_stale(request: Any) -> Any:
+    """Execute a request; once more where the connection that was kept open turns out closed.
+
+    Repeating is safe: ids are ours, updates carry an etag, deleting twice is deleting once.
+    """
+    try:
+        return request.execute(num_retries=0)
+    except (BrokenPipeError, ConnectionResetError, http.client.RemoteDisconnected):
+        request.http.close()
+        return request.execute(num_retries=0)
 
 
 def _ours(error: HttpError) -> Exception:

@@ -31,13 +31,14 @@ app = typer.Typer(
 )
 keys_app = typer.Typer(help="Staff API keys.", no_args_is_help=True)
 app.add_typer(keys_app, name="keys")
-out = Console()
-err = Console(stderr=True)
+# A line is a line, however narrow the terminal or the pipe.
+out = Console(soft_wrap=True)
+err = Console(stderr=True, soft_wrap=True)
 
 
-def _runtime(*, statement_timeout_seconds: int = 60) -> Runtime:
+def _runtime(*, statement_timeout_seconds: int = 60, quiet: bool = True) -> Runtime:
     found = _settings()
-    logging.configure(found.log_format)
+    logging.configure(found.log_format, quiet=quiet)
     return runtime.make(found, statement_timeout_seconds=statement_timeout_seconds)
 
 
@@ -67,6 +68,8 @@ def serve() -> None:
         proxy_headers=False,
         server_header=False,
         timeout_graceful_shutdown=10,
+        # Longer than any proxy in front keeps an idle connection for reuse.
+        timeout_keep_alive=75,
     )
 
 
@@ -75,7 +78,7 @@ def run_worker(
     threads: Annotated[int, typer.Option(help="Drains that run at once.")] = 4,
 ) -> None:
     """Run a worker: webhooks into credits and bookings, bookings into calendars."""
-    worker.start(_runtime(), threads=threads)
+    worker.start(_runtime(quiet=False), threads=threads)
 
 
 @app.command("beat")
@@ -85,13 +88,13 @@ def run_beat(
     ),
 ) -> None:
     """Run the beat, the clock of the workers. One is enough; two do no harm."""
-    worker.start_beat(_runtime(), schedule_file=str(schedule))
+    worker.start_beat(_runtime(quiet=False), schedule_file=str(schedule))
 
 
 @app.command("migrate")
 def run_migrations() -> None:
     """Bring the database's schema to this version."""
-    migrate.upgrade(_settings().database_url)
+    migrate.upgrade(_runtime().settings.database_url)
     out.print("The schema is at its head.")
 
 

@@ -124,7 +124,7 @@ def _access(house: Runtime, calendar: str) -> str:
     except EventMissing:
         return "share the calendar with our account, role: make changes to events"
     except CalendarRefused as error:
-        return str(error)
+        return f"check SIMSTUDIO_GOOGLE__CREDENTIALS or SIMSTUDIO_GOOGLE__TOKEN ({error})"
     except Unavailable as error:
         return f"try later: {error.detail}"
     return ""

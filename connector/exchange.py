@@ -76,6 +76,7 @@ def _write(request: Request, body: Annotated[bytes, Depends(_raw_body)]) -> Iter
                 session, studio_id=caller.studio_id, caller=caller.name, key=key, digest=digest
             )
             if record is not None:
+                session.expunge(record)  # it outlives the transaction that is given up here
                 raise Replayed(record)
         studio = identity.studio_of(session, caller)
         yield Exchange(session, caller, studio, datetime.now(UTC), key, digest)

@@ -29,6 +29,7 @@ FRESH_SECONDS = 0.1
 BEAT_SECONDS = 0.03
 SILENCE_SECONDS = 2.0
 RETRY_SECONDS = 0.5
+STALE_MAX = 5
 DAY_MINUTES = 24 * 60
 DAYS_MAX = 100_000
 ANSWERS_MAX = 10_000
@@ -64,6 +65,7 @@ class LiveBook:
             self._url, min_size=1, max_size=4, timeout=3, open=False, kwargs={"autocommit": True}
         )
         self._task: asyncio.Task[None] | None = None
+        self._stopping = False
         self._confirmed_at = float("-inf")
         self._epoch = 0
         self._versions: dict[tuple[int, int], int] = {}
@@ -78,6 +80,7 @@ class LiveBook:
 
     async def stop(self) -> None:
         """Stop listening and close the connections."""
+        self._stopping = True
         if self._task is not None:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
@@ -174,15 +177,21 @@ class LiveBook:
         return split
 
     async def _query(self, values: dict[str, object]) -> Sequence[Taken]:
-        try:
-            async with self._pool.connection() as connection:
-                cursor = await connection.execute(book.TAKEN, values)
-                return [Taken(*row) for row in await cursor.fetchall()]
-        except (psycopg.OperationalError, PoolTimeout) as error:
-            raise Unavailable("the database does not answer", retry_after_seconds=2) from error
+        # After a restart of the database every pooled connection fails once before it is replaced.
+        for _ in range(STALE_MAX):
+            try:
+                async with self._pool.connection() as connection:
+                    cursor = await connection.execute(book.TAKEN, values)
+                    return [Taken(*row) for row in await cursor.fetchall()]
+            except psycopg.OperationalError as error:
+                failed = error
+            except PoolTimeout as error:
+                raise Unavailable("the database does not answer") from error
+        raise Unavailable("the database does not answer", retry_after_seconds=2) from failed
 
     async def _listen_for_ever(self) -> None:
-        while True:
+        # A cancellation in the middle of a question may come out as an error of the driver's.
+        while not self._stopping:
             try:
                 await self._listen()
             except (psycopg.Error, OSError, TimeoutError) as error:

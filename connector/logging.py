@@ -13,8 +13,8 @@ SECRET_KEYS = frozenset(
 )
 
 
-def configure(log_format: Literal["json", "console"]) -> None:
-    """Set up structlog and send the libraries' own logs through it."""
+def configure(log_format: Literal["json", "console"], *, quiet: bool = False) -> None:
+    """Set up structlog and send the libraries' own logs through it; quiet means warnings only."""
     shared: list[structlog.typing.Processor] = [
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_log_level,
@@ -46,7 +46,7 @@ def configure(log_format: Literal["json", "console"]) -> None:
     )
     root = logging.getLogger()
     root.handlers = [handler]
-    root.setLevel(logging.INFO)
+    root.setLevel(logging.WARNING if quiet else logging.INFO)
     for name in ("httpx", "googleapiclient", "uvicorn.access", "celery.worker.strategy"):
         logging.getLogger(name).setLevel(logging.WARNING)
 

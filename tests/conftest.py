@@ -4,6 +4,7 @@ import contextlib
 import os
 import signal
 import subprocess
+import tempfile
 import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -57,11 +58,13 @@ def _named(url: str, name: str) -> str:
 
 
 @pytest.fixture(scope="session")
-def given_servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, str]]:
+def given_servers() -> Iterator[tuple[str, str]]:
     """PostgreSQL and Redis: those of SIMSTUDIO_DATABASE_URL and SIMSTUDIO_REDIS_URL, or our own."""
     given = os.environ.get("SIMSTUDIO_DATABASE_URL"), os.environ.get("SIMSTUDIO_REDIS_URL")
-    folder = tmp_path_factory.mktemp("servers")
     with contextlib.ExitStack() as stack:
+        # Not pytest's own folder: nobody else may enter that, and PostgreSQL is not run by root.
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="simstudio-")))
+        folder.chmod(0o755)
         database_url, redis_url = given
         if database_url is None:
             postgres = servers.postgres(folder, options=FAST)

@@ -14,8 +14,8 @@ from connector.runtime import Runtime
 
 log = structlog.get_logger(__name__)
 
-BATCH = 20
-LEASE = timedelta(seconds=120)
+# One at a time: a worker that is killed delays one booking, and for no longer than this.
+LEASE = timedelta(seconds=60)
 WAIT_MAX_SECONDS = 64
 # Access that was taken away does not come back by asking every minute.
 REFUSED_WAIT = timedelta(minutes=5)
@@ -25,11 +25,10 @@ def drain(runtime: Runtime) -> None:
     """Tell due messages until none is left."""
     while True:
         with runtime.transaction() as session:
-            messages = outbox.claim(session, now=datetime.now(UTC), limit=BATCH, lease=LEASE)
-        for message in messages:
-            _tell(runtime, message)
-        if len(messages) < BATCH:
+            messages = outbox.claim(session, now=datetime.now(UTC), limit=1, lease=LEASE)
+        if not messages:
             return
+        _tell(runtime, messages[0])
 
 
 def _tell(runtime: Runtime, message: OutboxMessage) -> None:

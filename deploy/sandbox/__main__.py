@@ -3,7 +3,6 @@
 import fcntl
 import http.client
 import os
-import shutil
 import signal
 import socket
 import subprocess
@@ -91,7 +90,7 @@ def _prepare(folder: Path, *, fresh: bool, port: int) -> Path:
         if lock.exists():
             with lock.open("w") as held:
                 _lock(held.fileno(), folder)
-        shutil.rmtree(folder)
+        servers.discard(folder)
     folder.mkdir(parents=True, exist_ok=True)
     (folder / MARK).touch()
     (folder / "logs").mkdir(exist_ok=True)

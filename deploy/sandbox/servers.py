@@ -86,12 +86,23 @@ def is_answering(url: str) -> bool:
     return True
 
 
+def discard(folder: Path) -> None:
+    """Throw away a folder's data, its stand-in's too."""
+    for place in (folder, _stand_in(folder)):
+        if place.exists() and place.stat().st_uid == os.geteuid():
+            shutil.rmtree(place)
+
+
+def _stand_in(folder: Path) -> Path:
+    name = hashlib.sha256(str(folder).encode()).hexdigest()[:12]
+    return Path("/var/tmp") / f"simstudio-{name}"  # noqa: S108 - root's alone, and checked
+
+
 def _reachable(folder: Path, user: str | None) -> Path:
     """Return the folder, or a stand-in where the user who runs PostgreSQL cannot get into it."""
     if user is None or _is_open(folder):
         return folder
-    name = hashlib.sha256(str(folder).encode()).hexdigest()[:12]
-    place = Path("/var/tmp") / f"simstudio-{name}"  # noqa: S108 - only root comes here, and owns it
+    place = _stand_in(folder)
     place.mkdir(mode=0o755, exist_ok=True)
     if place.stat().st_uid != 0:
         raise StaleFolder(f"{place} belongs to somebody else; remove it")

@@ -46,13 +46,31 @@ class Posted:
 
 
 def converge(session: Session, *, studio: Studio, order: Order, now: datetime) -> Posted:
-    """Bring ledger and book to what the order, or a newer state that we know, entitles to."""
+    """Bring ledger and book to what a delivered order, or a newer state of it, entitles to.
+
+    Two states of one second cannot be told apart for certain: the order is read again then.
+    """
     row = _lock(session, studio.id, order.id)
     known = from_snapshot(row.snapshot) if row.snapshot else None
+    if known is not None and order.updated_at == known.updated_at and order != known:
+        row.read_due_at = now
     if known is None or order.is_newer_than(known):
-        row.name, row.updated_at, row.snapshot = order.name, order.updated_at, to_snapshot(order)
-    else:
-        order = known
+        return _converge(session, studio, row, order, now)
+    return _converge(session, studio, row, known, now)
+
+
+def converge_read(session: Session, *, studio: Studio, order: Order, now: datetime) -> Posted:
+    """Bring ledger and book to what an order entitles to that was read from Shopify just now."""
+    row = _lock(session, studio.id, order.id)
+    known = from_snapshot(row.snapshot) if row.snapshot else None
+    newest = order if known is None or order.updated_at >= known.updated_at else known
+    return _converge(session, studio, row, newest, now)
+
+
+def _converge(
+    session: Session, studio: Studio, row: ShopOrder, order: Order, now: datetime
+) -> Posted:
+    row.name, row.updated_at, row.snapshot = order.name, order.updated_at, to_snapshot(order)
     wallet = _wallet(session, studio.id, order, now)
     wallets.lock(session, studio_id=studio.id, wallet_id=wallet.id)
     unclaimed = wallets.find_order(session, studio_id=studio.id, order_id=order.id)

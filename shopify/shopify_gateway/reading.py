@@ -65,7 +65,7 @@ def read_one(transaction: Door, admin: Admin, studio: Studio, order_id: int) -> 
                 facts={"order_id": order_id},
             )
             return None
-        return orders.converge(session, studio=studio, order=order, now=now)
+        return orders.converge_read(session, studio=studio, order=order, now=now)
 
 
 def standing_units(session: Session, *, studio_id: int) -> int:

@@ -189,7 +189,7 @@ def eventually(look: Callable[[], Any], expected: Any, *, seconds: float = 20) -
         if found == expected or time.monotonic() > until:
             break
         time.sleep(0.1)
-    assert found == expected
+    assert found == expected, f"{found!r} is not {expected!r}"
 
 
 def all_gone(ran: Sequence[Pid], *, seconds: float = 20) -> None:

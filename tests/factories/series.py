@@ -1,17 +1,26 @@
 """Series in the words of a test: started, lived through, read."""
 
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import date, datetime, timedelta
 from typing import Any
 
-from sqlmodel import Session
+from sqlmodel import Session, col, func, select
 
 from booking_engine.booking import bookings, occurrences, series, upkeep
+from booking_engine.booking.models import Booking
 from booking_engine.booking.series import Owner, Recurrence
-from booking_engine.booking.series_models import Series
+from booking_engine.booking.series_models import Occurrence, Series
+from booking_engine.catalog import queries
 from booking_engine.catalog.studio import Studio
+from booking_engine.errors import DomainError
 from booking_engine.ledger.models import Wallet
+from booking_engine.outbox import OutboxMessage
 from connector import verify
-from tests.factories.studio import NOW, make_request, toronto
+from connector.runtime import Runtime
+from tests.factories.ledger import grant_lot, transfers_of
+from tests.factories.studio import NOW, make_request, make_wallet, toronto
 
 # Four days after NOW, at ten in the morning.
 TUESDAY = toronto(2026, 11, 24, 10)
@@ -41,6 +50,20 @@ def start_series(
         request=make_request(start, **session_wishes),
         repeat=Recurrence(every_weeks, count, until),
         owner=Owner(wallet.id, "customer:7001"),
+        now=now,
+    )
+
+
+def book_all_bays(session: Session, studio: Studio, start: datetime, *, now: datetime) -> Booking:
+    """Let somebody else take every bay."""
+    other = make_wallet(session, studio, 7999)
+    grant_lot(session, studio, other, f"other:{start}", 240)
+    return bookings.book(
+        session,
+        studio=studio,
+        request=make_request(start, simulators=4),
+        wallet_id=other.id,
+        actor="test",
         now=now,
     )
 
@@ -96,3 +119,38 @@ def broken_promises(session: Session) -> list[str]:
         for check in verify.CHECKS
         for found in verify.violations(session, check)
     ]
+
+
+def date_of(session: Session, found: Series, number: int) -> Occurrence:
+    """Return one date of a series."""
+    return occurrences.of_series(session, series=found)[number - 1]
+
+
+def everything(session: Session) -> tuple[object, ...]:
+    """Take down all that upkeep could write."""
+    revisions = session.exec(select(Booking.id, Booking.status, Booking.revision)).all()
+    dates = session.exec(select(Occurrence).order_by(col(Occurrence.number))).all()
+    messages = session.exec(select(func.sum(OutboxMessage.version))).one()
+    return (
+        sorted(revisions),
+        [each.model_dump() for each in dates],
+        transfers_of(session),
+        messages,
+    )
+
+
+def all_at_once(house: Runtime, works: list[Callable[[Session, Studio], object]]) -> list[object]:
+    """Run transactions on threads that start together; returns results, refusals among them."""
+    together = threading.Barrier(len(works))
+
+    def run(work: Callable[[Session, Studio], object]) -> object:
+        try:
+            with house.transaction() as session:
+                studio = queries.load(session, studio_id=queries.only_id(session))
+                together.wait()
+                return work(session, studio)
+        except DomainError as error:
+            return type(error)
+
+    with ThreadPoolExecutor(len(works)) as pool:
+        return list(pool.map(run, works))

@@ -173,12 +173,17 @@ def serve(house: Runtime) -> Iterator[Served]:
         listening.listen(100)
         config = uvicorn.Config(create_app(house), log_config=None, access_log=False, ws="none")
         server = uvicorn.Server(config)
-        thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
+        thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, daemon=True)
         thread.start()
         port = listening.getsockname()[1]
         with (
             structlog.testing.capture_logs() as logs,
-            httpx.Client(base_url=f"http://127.0.0.1:{port}", trust_env=False) as http,
+            httpx.Client(
+                base_url=f"http://127.0.0.1:{port}",
+                trust_env=False,
+                # A connection on which something broke is closed by the server.
+                limits=httpx.Limits(max_keepalive_connections=0),
+            ) as http,
         ):
             yield Served(house, http, logs)
         server.should_exit = True

@@ -75,7 +75,7 @@ def later(order: Order, *current: int, minutes: int = 60, **changes: object) -> 
         order,
         updated_at=order.updated_at + timedelta(minutes=minutes),
         lines=lines or order.lines,
-        **changes,  # type: ignore[arg-type]
+        **changes,
     )
 
 

@@ -23,7 +23,8 @@ from sandbox.store.shop import HERE, Shop, environment, page
 
 # A stream of availability changes is quiet for a while between its heartbeats.
 PROXY_TIMEOUT = httpx.Timeout(90, connect=2)
-PROXY_LIMITS = httpx.Limits(max_connections=None)
+# An idle connection is dropped well before a server at the other end would do it.
+PROXY_LIMITS = httpx.Limits(max_connections=None, keepalive_expiry=2)
 
 
 def create_app(settings: Settings, *, directory: Path, studio: Path) -> Starlette:
