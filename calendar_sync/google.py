@@ -137,9 +137,9 @@ def _ours(error: HttpError) -> Exception:
     words = f"Google answered {status} {', '.join(sorted(reasons))}".strip()
     if status in (404, 410):
         return EventMissing(words)
-    if status in (409, 412):
+    if status == 412 or (status == 409 and "duplicate" in reasons):
         return EventConflict(words)
-    if status == 429 or status >= 500 or reasons & RATE_REASONS:
+    if status in (409, 429) or status >= 500 or reasons & RATE_REASONS:
         wait = error.resp.get("retry-after", "")
         return Unavailable(words, retry_after_seconds=float(wait) if wait.isdigit() else None)
     return CalendarRefused(words)

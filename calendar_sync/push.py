@@ -25,6 +25,9 @@ from calendar_sync.plan import Delete, Step, Write
 
 log = structlog.get_logger(__name__)
 
+# A booking whose events are taken away this often is given up on, visibly.
+GENERATIONS_MAX = 50
+
 Door = Callable[[], AbstractContextManager[Session]]
 
 
@@ -98,16 +101,26 @@ def _write(google: GoogleCalendar, step: Write, row: CalendarEvent) -> dict[str,
             return google.insert(step.calendar, step.event_id, step.body)
         return google.update(step.calendar, step.event_id, step.body, etag=step.etag)
     except EventConflict:
-        found = google.get(step.calendar, step.event_id)
-        if found.get("status") != "cancelled":
+        found = _look(google, step)
+        if found is not None and found.get("status") != "cancelled":
             return _overwrite(google, step, found)
     except EventMissing:
         if step.etag is None:
             raise CalendarRefused(f"there is no calendar {step.calendar}, or no access") from None
+    if row.generation >= GENERATIONS_MAX:
+        raise Unavailable(f"{step.calendar} takes none of the ids that we choose")
     row.generation += 1
     row.event_id = events.event_id(row.booking_id, step.calendar, row.generation)
     again = Write(step.calendar, row.generation, row.event_id, step.body, None)
     return _write(google, again, row)
+
+
+def _look(google: GoogleCalendar, step: Write) -> dict[str, Any] | None:
+    """Return the event as it is, None where the calendar shows none of that id."""
+    try:
+        return google.get(step.calendar, step.event_id)
+    except EventMissing:
+        return None
 
 
 def _overwrite(google: GoogleCalendar, step: Write, found: dict[str, Any]) -> dict[str, Any]:

@@ -7,13 +7,26 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import structlog
-from fastapi import APIRouter, FastAPI
+from fastapi import APIRouter, FastAPI, Request
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.middleware.body_limit import RequestBodyLimitMiddleware
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from connector import errors, exchange
-from connector.api import availability, bookings, catalog, credits, health, holds, shopify
+from connector.api import (
+    attention,
+    availability,
+    blocks,
+    bookings,
+    catalog,
+    credits,
+    health,
+    holds,
+    series,
+    shopify,
+    staff,
+    waitlist,
+)
 from connector.live import LiveBook
 from connector.runtime import Runtime
 
@@ -33,8 +46,10 @@ def create_app(runtime: Runtime) -> FastAPI:
     app.state.runtime = runtime
     app.state.settings = runtime.settings
     api = APIRouter(prefix="/api")
-    for noun in (availability, catalog, holds, bookings, credits, shopify):
+    for noun in (availability, catalog, holds, bookings, credits, series, shopify, waitlist):
         api.include_router(noun.router)
+    for desk in (staff, blocks, attention):
+        api.include_router(desk.router)
     app.include_router(api)
     app.include_router(health.router)
     errors.install(app)
@@ -43,7 +58,7 @@ def create_app(runtime: Runtime) -> FastAPI:
     app.add_middleware(
         availability.ReadyAnswers, live=app.state.live, secrets=runtime.settings.shopify.secrets
     )
-    app.add_middleware(RequestBodyLimitMiddleware, max_body_size=BODY_MAX_BYTES)
+    app.add_middleware(BodyLimit)
     app.add_middleware(RequestIds)
     return app
 
@@ -57,6 +72,24 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     yield
     await app.state.live.stop()
     app.state.runtime.engine.dispose()
+
+
+class BodyLimit:
+    """Refuses a body that says it is too large; one that does not say is cut off while it comes."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = RequestBodyLimitMiddleware(app, max_body_size=BODY_MAX_BYTES)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request."""
+        length = Headers(scope=scope).get("Content-Length", "") if scope["type"] == "http" else ""
+        if length.isdigit() and int(length) > BODY_MAX_BYTES:
+            too_large = errors.problem(
+                Request(scope), 413, "too_large", f"a body has at most {BODY_MAX_BYTES} bytes"
+            )
+            await too_large(scope, receive, send)
+            return
+        await self._app(scope, receive, send)
 
 
 class RequestIds:

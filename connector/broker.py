@@ -19,6 +19,8 @@ def make_celery(redis_url: str) -> Celery:
                 ("orders.read", TICK_SECONDS),
                 ("outbox.drain", TICK_SECONDS),
                 ("book.sweep", 30),
+                ("waitlist.match", 10),
+                ("series.tend", 60),
             )
         },
         broker_connection_retry_on_startup=True,

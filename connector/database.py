@@ -9,7 +9,7 @@ from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlmodel import Session
 
-from booking_engine.errors import Unavailable
+from booking_engine.errors import Invalid, Unavailable
 from connector.settings import Settings
 
 Door = Callable[[], AbstractContextManager[Session]]
@@ -30,6 +30,8 @@ def make_engine(settings: Settings, *, statement_timeout_seconds: int = 8) -> En
         "statement_timeout": f"{statement_timeout_seconds}s",
         "lock_timeout": "4s",
         "idle_in_transaction_session_timeout": "10s",
+        # Two instants in one summer-time zone would be subtracted by the wall clock.
+        "timezone": "UTC",
     }
     options = " ".join(f"-c {name}={value}" for name, value in limits.items())
     arguments: dict[str, object] = {"options": options, "connect_timeout": 5}
@@ -60,6 +62,8 @@ def make_door(engine: Engine) -> Door:
         except PoolTimeout as error:
             raise Busy("every database connection is in use", retry_after_seconds=1) from error
         except DBAPIError as error:
+            if isinstance(error.orig, pg.DataError):
+                raise Invalid("a value has a character or a size that cannot be kept") from error
             if isinstance(error.orig, _BUSY):
                 raise Busy("the database is busy with that", retry_after_seconds=1) from error
             if isinstance(error, OperationalError) or error.connection_invalidated:

@@ -57,20 +57,26 @@ def problem(
     headers: Mapping[str, str] | None = None,
 ) -> JSONResponse:
     """Return a problem document; `facts` stand beside `code` and `detail`."""
+    request_id = getattr(request.state, "request_id", None)
     body = {
         "type": "about:blank",
         "title": code.replace("_", " "),
         "status": status,
         "code": code,
         "detail": detail,
-        "request_id": getattr(request.state, "request_id", None),
+        "request_id": request_id,
         **(facts or {}),
     }
     return JSONResponse(
         body,
         status_code=status,
         media_type="application/problem+json",
-        headers={"Cache-Control": "no-store", **(headers or {})},
+        # Here too: what broke is answered outside of the middleware that adds it to the others.
+        headers={
+            "Cache-Control": "no-store",
+            **({"X-Request-Id": request_id} if request_id else {}),
+            **(headers or {}),
+        },
     )
 
 

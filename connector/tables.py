@@ -8,7 +8,11 @@ from sqlalchemy import BigInteger, Index, LargeBinary, PrimaryKeyConstraint, Tex
 from sqlmodel import Field, SQLModel
 
 import booking_engine.attention
+import booking_engine.audit_trail
+import booking_engine.booking.block_models
 import booking_engine.booking.models
+import booking_engine.booking.series_models
+import booking_engine.booking.waitlist_models
 import booking_engine.catalog.models
 import booking_engine.ledger.models
 import booking_engine.outbox
@@ -18,7 +22,11 @@ from booking_engine.orm import EnumText, metadata, one_of
 
 MODULES = (
     booking_engine.attention,
+    booking_engine.audit_trail,
+    booking_engine.booking.block_models,
     booking_engine.booking.models,
+    booking_engine.booking.series_models,
+    booking_engine.booking.waitlist_models,
     booking_engine.catalog.models,
     booking_engine.ledger.models,
     booking_engine.outbox,

@@ -95,7 +95,26 @@ CHECKS = (
             WHERE draw.studio_id = booking.studio_id AND draw.booking_id = booking.id
         ) paid ON true
         WHERE status IN ('confirmed', 'checked_in') AND begun_at IS NULL
-          AND paid.held <> simulator_minutes + coaching_sessions
+          AND paid.held <> CASE WHEN complimentary THEN 0
+                                ELSE simulator_minutes + coaching_sessions END
+        """,
+    ),
+    Check(
+        "a block takes all of its time in which no session stands, and none once it is lifted",
+        """
+        SELECT block.studio_id, format('block %s of resource %s leaves %s free', id, resource_id,
+                                       tstzmultirange(during) - taken.by_all)
+        FROM block LEFT JOIN LATERAL (
+            SELECT coalesce(range_agg(allocation.during), '{}'::tstzmultirange) AS by_all
+            FROM allocation WHERE allocation.studio_id = block.studio_id
+              AND allocation.resource_id = block.resource_id AND allocation.state <> 'released'
+        ) taken ON true
+        WHERE lifted_at IS NULL AND NOT tstzmultirange(during) <@ taken.by_all
+        UNION ALL
+        SELECT block.studio_id, format('block %s was lifted and still takes time', block.id)
+        FROM block JOIN allocation ON allocation.studio_id = block.studio_id
+                                  AND allocation.block_id = block.id
+        WHERE allocation.state <> 'released' AND upper(allocation.during) > lifted_at
         """,
     ),
     Check(

@@ -10,7 +10,7 @@ from celery.app.task import Context
 
 from booking_engine.errors import Unavailable
 from connector.runtime import Runtime
-from connector.tasks import book, inbox, orders, outbox
+from connector.tasks import book, inbox, orders, outbox, series, waitlist
 
 log = structlog.get_logger(__name__)
 
@@ -20,7 +20,12 @@ DRAINS: dict[str, Callable[[Runtime], None]] = {
     "orders.read": orders.read,
     "outbox.drain": outbox.drain,
     "book.sweep": book.sweep,
+    "waitlist.match": waitlist.match,
+    "series.tend": series.tend,
 }
+
+# A change that is to be told may have freed time for which somebody waits: that is offered first.
+BEFORE = {"outbox.drain": "waitlist.match"}
 
 
 def register(app: Celery, runtime: Runtime) -> None:
@@ -32,6 +37,8 @@ def register(app: Celery, runtime: Runtime) -> None:
 def _register(app: Celery, runtime: Runtime, name: str, drain: Callable[[Runtime], None]) -> None:
     @app.task(name=name)
     def task() -> None:
+        if name in BEFORE:
+            run(BEFORE[name], DRAINS[BEFORE[name]], runtime)
         run(name, drain, runtime)
 
 

@@ -8,11 +8,13 @@ from uuid import UUID
 from sqlalchemy import text
 from sqlmodel import Session
 
-from booking_engine import outbox
-from booking_engine.booking import assignment, book, coaching
+from booking_engine import attention, outbox
+from booking_engine.booking import assignment, block_time, book, coaching, states
 from booking_engine.booking.book import SlotTaken, Taken
+from booking_engine.booking.models import BookingStatus
+from booking_engine.booking.policies import Actor
 from booking_engine.booking.terms import Terms
-from booking_engine.catalog.studio import Studio
+from booking_engine.catalog.studio import Simulator, Studio
 from booking_engine.errors import Conflict
 from booking_engine.intervals import Interval, from_minutes, to_minutes
 
@@ -43,7 +45,8 @@ class Seats:
 
 _LAPSE = text("""
     WITH due AS (
-        SELECT id FROM booking WHERE studio_id = :studio_id AND id IN (
+        SELECT id FROM booking
+        WHERE studio_id = :studio_id AND status = ANY(:lapsing) AND id IN (
             SELECT booking_id FROM allocation
             WHERE studio_id = :studio_id AND state = 'held' AND blocks_until <= :now
               AND during && tstzrange(:start, :end))
@@ -61,6 +64,17 @@ _LAPSE = text("""
     RETURNING id
 """)
 
+# In the order in which a block locks whatever stands in its way.
+_RELEASE = text("""
+    WITH mine AS (
+        SELECT id FROM allocation
+        WHERE studio_id = :studio_id AND booking_id = :booking_id AND state <> 'released'
+        ORDER BY id FOR UPDATE
+    )
+    UPDATE allocation SET state = 'released', blocks_until = NULL
+    FROM mine WHERE allocation.studio_id = :studio_id AND allocation.id = mine.id
+""")
+
 
 def seat(
     session: Session,
@@ -76,10 +90,15 @@ def seat(
     or `CoachUnavailable`. Whoever was moved is told through the outbox.
     """
     days = book.days_of(terms.during, terms.location)
-    book.lock_days(session, studio_id=studio.id, days=days)
+    margin = studio.widest_buffer_minutes
+    # Neighbours across midnight matter as far as a buffer reaches: their day is locked too.
+    reach = Interval(
+        terms.during.start - timedelta(minutes=margin), terms.during.end + timedelta(minutes=margin)
+    )
+    touched = book.days_of(reach, terms.location)
+    book.lock_days(session, studio_id=studio.id, days=touched)
     lapse(session, studio_id=studio.id, during=terms.during, now=now)
     span = book.span_of(days, terms.location)
-    margin = studio.policy.buffer_minutes
     found = book.taken(
         session,
         studio_id=studio.id,
@@ -87,10 +106,12 @@ def seat(
         end=span.end + margin,
         now=now,
     )
-    found = [each for each in found if each.booking_id != instead_of]
+    if instead_of is not None:
+        # Where a block waits for its time, a booking that moves cannot stay either.
+        found = [each for each in found if each.booking_id != instead_of or each.stranded]
     placement = place_bays(studio, terms, found, span, now)
     choice = find_coach(studio, terms, found)
-    moved = book.move(session, found=found, moves=placement.moves)
+    moved = book.move(session, studio_id=studio.id, found=found, moves=placement.moves)
     for booking_id in sorted(moved):
         tell(session, studio_id=studio.id, booking_id=booking_id, now=now)
     coached = (
@@ -101,19 +122,25 @@ def seat(
 
 def lapse(session: Session, *, studio_id: int, during: Interval, now: datetime) -> list[UUID]:
     """Free what holds whose time is up still take in an interval; returns their bookings."""
-    values = {"studio_id": studio_id, "now": now, "start": during.start, "end": during.end}
-    return [row[0] for row in session.execute(_LAPSE, values)]
+    values = {
+        "studio_id": studio_id,
+        "now": now,
+        "start": during.start,
+        "end": during.end,
+        "lapsing": states.before(BookingStatus.EXPIRED, actor=Actor.SYSTEM),
+    }
+    lapsed = [row[0] for row in session.execute(_LAPSE, values)]
+    if lapsed:
+        block_time.pass_on(session, studio_id=studio_id, booking_ids=lapsed)
+    for booking_id in lapsed:
+        attention.withdraw(session, studio_id=studio_id, booking_id=booking_id, now=now)
+    return lapsed
 
 
 def release(session: Session, *, studio_id: int, booking_id: UUID) -> None:
-    """Free whatever a booking takes."""
-    session.execute(
-        text(
-            "UPDATE allocation SET state = 'released', blocks_until = NULL"
-            " WHERE studio_id = :studio_id AND booking_id = :booking_id AND state <> 'released'"
-        ),
-        {"studio_id": studio_id, "booking_id": booking_id},
-    )
+    """Free whatever a booking takes; a block that waits for some of it takes that."""
+    session.execute(_RELEASE, {"studio_id": studio_id, "booking_id": booking_id})
+    block_time.pass_on(session, studio_id=studio_id, booking_ids=[booking_id])
 
 
 def keep(session: Session, *, studio_id: int, booking_id: UUID, until: datetime | None) -> int:
@@ -138,6 +165,11 @@ def tell(session: Session, *, studio_id: int, booking_id: UUID, now: datetime) -
     )
 
 
+def bay_costs(bays: Sequence[Simulator]) -> dict[int, int]:
+    """Return which bays to use last: what others lack stays free for those who need it."""
+    return {bay.id: position + 100 * len(bay.tags) for position, bay in enumerate(bays)}
+
+
 def place_bays(
     studio: Studio, terms: Terms, found: Sequence[Taken], span: book.Span, now: datetime
 ) -> assignment.Placement:
@@ -151,9 +183,7 @@ def place_bays(
         terms.simulators,
         terms.simulator.id if terms.simulator else None,
     )
-    # A bay with something that others lack goes last, so that it is free for those who need it.
-    costs = {bay.id: position + 100 * len(bay.tags) for position, bay in enumerate(bays)}
-    placement = assignment.place(pieces, ids, wish, costs)
+    placement = assignment.place(pieces, ids, wish, bay_costs(bays))
     if placement is None:
         raise SlotTaken("there is no room for that session any more")
     return placement

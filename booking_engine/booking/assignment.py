@@ -9,7 +9,7 @@ the cheapest way to get there. With `b` bays there are never more ways than arra
 sessions on `b` bays, so four bays stay tiny whatever the day looks like.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence, Set
 from dataclasses import dataclass
 from itertools import combinations
 from typing import NamedTuple
@@ -17,6 +17,7 @@ from typing import NamedTuple
 # Above this many ways to occupy the bays only the cheapest are followed; up to six bays are exact.
 STATES_MAX = 5_000
 MOVE_COST = 1_000_000
+STRANDED_COST = 1_000_000_000_000
 
 
 class Piece(NamedTuple):
@@ -55,6 +56,20 @@ class Placement:
 
 
 @dataclass(frozen=True, slots=True)
+class Evacuation:
+    """What has to move to empty a bay, and the pieces (by key) that find no other place."""
+
+    moves: tuple[Move, ...]
+    stranded: tuple[int, ...]
+
+
+# One step of the sweep: when it starts and ends, and the piece, or None for the wish itself.
+_Step = tuple[int, int, Piece | None]
+# Which bays a step may take of those that are free, and at what cost.
+_Options = Callable[[Piece | None, Sequence[int]], Iterator[tuple[tuple[int, ...], int]]]
+
+
+@dataclass(frozen=True, slots=True)
 class _Way:
     """One way to have come here: the last step of a chain, cheapest first."""
 
@@ -84,7 +99,7 @@ def sellable(pieces: Sequence[Piece], bays: Sequence[int], start: int, end: int)
     if not over:
         return len(bays)
     least = len(bays) - len({piece.bay for piece in over})
-    most = len(bays) - (1 if len(over) == 1 else depth(over, start, end))
+    most = max(least, len(bays) - (1 if len(over) == 1 else depth(over, start, end)))
     while most > least and place(pieces, bays, Wish(start, end, most)) is None:
         most -= 1
     return most
@@ -107,7 +122,76 @@ def place(
         return Placement(tuple(sorted(chosen, key=bays.index)), ())
     if len(bays) - depth(pieces, wish.start, wish.end) < wish.count:
         return None
-    return _search(_cluster(pieces, wish), bays, wish, prices)
+    way = _sweep(
+        _steps(_cluster(pieces, wish), wish),
+        bays,
+        lambda piece, free: _options(piece, wish, free, prices),
+    )
+    return None if way is None else Placement(*_retrace(way))
+
+
+def evacuate(
+    pieces: Sequence[Piece],
+    bays: Sequence[int],
+    *,
+    bay: int,
+    hit: Set[int],
+    costs: dict[int, int] | None = None,
+) -> Evacuation | None:
+    """Empty a bay of the pieces that an outage hits: as many as find a place, by the fewest moves.
+
+    `hit` are the keys of all pieces, on any bay, that overlap the outage: on its bay they want to
+    leave, on the others they cannot come. None where the pieces overlap each other as they are.
+    """
+    prices = costs or {each: position for position, each in enumerate(bays)}
+    moves: list[Move] = []
+    stranded: list[int] = []
+    for cluster in _clusters(pieces):
+        if not any(piece.bay == bay and piece.key in hit for piece in cluster):
+            continue
+        way = _sweep(
+            ((piece.start, piece.end, piece) for piece in cluster),
+            bays,
+            lambda piece, free: _exits(piece, bay, hit, free, prices),
+        )
+        if way is None:
+            return None
+        found = _retrace(way)[1]
+        moves += found
+        left = {move.key for move in found}
+        stranded += [
+            piece.key
+            for piece in cluster
+            if piece.bay == bay and piece.key in hit and piece.key not in left
+        ]
+    return Evacuation(tuple(moves), tuple(stranded))
+
+
+def _clusters(pieces: Iterable[Piece]) -> Iterator[list[Piece]]:
+    """Yield the pieces in groups that no overlap in time connects, each in order of start."""
+    group: list[Piece] = []
+    end = 0
+    for piece in sorted(pieces, key=lambda each: (each.start, each.movable, each.end)):
+        if group and piece.start >= end:
+            yield group
+            group = []
+        end = max(end, piece.end) if group else piece.end
+        group.append(piece)
+    if group:
+        yield group
+
+
+def _exits(
+    piece: Piece | None, bay: int, hit: Set[int], free: Sequence[int], prices: dict[int, int]
+) -> Iterator[tuple[tuple[int, ...], int]]:
+    if piece is None:
+        return
+    is_hit = piece.key in hit
+    for each in free:
+        if each == piece.bay:
+            yield (each,), STRANDED_COST if is_hit and each == bay else 0
+        elif piece.movable and not (is_hit and each == bay):
+            yield (each,), MOVE_COST + prices[each]
 
 
 def _free(pieces: Iterable[Piece], bays: Sequence[int], start: int, end: int) -> list[int]:
@@ -135,17 +219,14 @@ def _cluster(pieces: Sequence[Piece], wish: Wish) -> list[Piece]:
     return sorted(inside, key=lambda piece: (piece.start, piece.movable, piece.end))
 
 
-def _search(
-    pieces: Sequence[Piece], bays: Sequence[int], wish: Wish, prices: dict[int, int]
-) -> Placement | None:
+def _sweep(steps: Iterable[_Step], bays: Sequence[int], options: _Options) -> _Way | None:
     slot = {bay: number for number, bay in enumerate(bays)}
     ways: dict[tuple[int, ...], _Way] = {(0,) * len(bays): _Way(0, None, None, ())}
-    for start, piece in _steps(pieces, wish):
+    for start, end, piece in steps:
         reached: dict[tuple[int, ...], _Way] = {}
         for busy_until, way in ways.items():
             free = [bay for bay in bays if busy_until[slot[bay]] <= start]
-            for chosen, cost in _options(piece, wish, free, prices):
-                end = wish.end if piece is None else piece.end
+            for chosen, cost in options(piece, free):
                 after = _occupy(busy_until, start, [slot[bay] for bay in chosen], end)
                 known = reached.get(after)
                 if known is None or way.cost + cost < known.cost:
@@ -153,19 +234,19 @@ def _search(
         ways = _cheapest(reached)
         if not ways:
             return None
-    return _retrace(min(ways.values(), key=lambda way: way.cost))
+    return min(ways.values(), key=lambda way: way.cost)
 
 
-def _steps(pieces: Sequence[Piece], wish: Wish) -> Iterator[tuple[int, Piece | None]]:
+def _steps(pieces: Sequence[Piece], wish: Wish) -> Iterator[_Step]:
     """Yield the pieces and the wish (None) by start; what cannot move comes first."""
     told = False
     for piece in pieces:
         if not told and piece.start >= wish.start and (piece.start > wish.start or piece.movable):
             told = True
-            yield wish.start, None
-        yield piece.start, piece
+            yield wish.start, wish.end, None
+        yield piece.start, piece.end, piece
     if not told:
-        yield wish.start, None
+        yield wish.start, wish.end, None
 
 
 def _options(
@@ -197,7 +278,7 @@ def _cheapest(reached: dict[tuple[int, ...], _Way]) -> dict[tuple[int, ...], _Wa
     return dict(ranked[:STATES_MAX])
 
 
-def _retrace(way: _Way) -> Placement:
+def _retrace(way: _Way) -> tuple[tuple[int, ...], tuple[Move, ...]]:
     bays: tuple[int, ...] = ()
     moves: list[Move] = []
     step: _Way | None = way
@@ -207,4 +288,4 @@ def _retrace(way: _Way) -> Placement:
         elif step.piece.bay != step.bays[0]:
             moves.append(Move(step.piece.key, step.bays[0]))
         step = step.before
-    return Placement(bays, tuple(reversed(moves)))
+    return bays, tuple(reversed(moves))

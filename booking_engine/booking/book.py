@@ -32,15 +32,16 @@ class SlotTaken(Conflict):
 
 
 class Taken(NamedTuple):
-    """A live allocation, its interval in minutes since the epoch."""
+    """A live allocation, its interval in minutes since the epoch; a block's has no booking."""
 
     id: UUID
-    booking_id: UUID
+    booking_id: UUID | None
     resource_id: int
     start: int
     end: int
     pinned: bool
     blocks_until: float | None  # seconds since the epoch; a held one frees its resource then
+    stranded: bool = False  # where a block wants to be: it is not re-packed
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,11 +57,13 @@ TAKEN = """
     SELECT id, booking_id, resource_id,
            (extract(epoch FROM lower(during)) / 60)::bigint,
            (extract(epoch FROM upper(during)) / 60)::bigint,
-           pinned, extract(epoch FROM blocks_until)::float8
+           pinned,
+           CASE WHEN NOT stranded THEN extract(epoch FROM blocks_until)::float8 END,
+           stranded
     FROM allocation
     WHERE studio_id = %(studio_id)s AND state <> 'released'
       AND during && tstzrange(%(start)s, %(end)s)
-      AND (blocks_until IS NULL OR blocks_until > %(now)s)
+      AND (blocks_until IS NULL OR blocks_until > %(now)s OR stranded)
 """
 
 _LOCK = text("SELECT pg_advisory_xact_lock(:studio_id, :day)")
@@ -88,7 +91,10 @@ def span_of(days: Sequence[date], location: Location) -> Span:
 
 
 def taken(session: Session, *, studio_id: int, start: int, end: int, now: datetime) -> list[Taken]:
-    """Return what is taken in `[start, end)`; a hold whose time is up takes nothing."""
+    """Return what is taken in `[start, end)`; a hold whose time is up takes nothing.
+
+    Unless a block waits for its time: that is not free for others either.
+    """
     values = {
         "studio_id": studio_id,
         "start": from_minutes(start),
@@ -107,36 +113,45 @@ def near(found: Sequence[Taken], span: Span, policy: Policy) -> list[Taken]:
 def pieces(
     found: Sequence[Taken], *, bays: Iterable[int], span: Span, policy: Policy, now: datetime
 ) -> list[Piece]:
-    """Return the bays' share of what is taken, as the assignment sees it."""
+    """Return the bays' share of what is taken, as the assignment sees it.
+
+    A buffer follows a session. It may run into a block, so a block counts from that much later on.
+    """
     wanted = set(bays)
     frozen_until = to_minutes(now) + policy.bay_freeze_minutes
+    gap = policy.buffer_minutes
     return [
         Piece(
             key=number,
-            start=each.start,
-            end=each.end + policy.buffer_minutes,
+            start=each.start if each.booking_id else each.start + gap,
+            end=each.end + gap if each.booking_id else each.end,
             bay=each.resource_id,
-            movable=not each.pinned
+            movable=not (each.pinned or each.stranded)
             and each.start >= frozen_until
             and span.start <= each.start
             and each.end <= span.end,
         )
         for number, each in enumerate(found)
-        if each.resource_id in wanted
+        if each.resource_id in wanted and (each.booking_id or each.start + gap < each.end)
     ]
 
 
-def move(session: Session, *, found: Sequence[Taken], moves: Sequence[Move]) -> set[UUID]:
+def move(
+    session: Session, *, studio_id: int, found: Sequence[Taken], moves: Sequence[Move]
+) -> set[UUID]:
     """Put allocations on other bays and return whose; swaps are judged when all are written."""
     if not moves:
         return set()
     session.execute(text("SET CONSTRAINTS allocation_no_overlap DEFERRED"))
     for step in moves:
         session.execute(
-            text("UPDATE allocation SET resource_id = :bay WHERE id = :id"),
-            {"bay": step.bay, "id": found[step.key].id},
+            text(
+                "UPDATE allocation SET resource_id = :bay WHERE studio_id = :studio_id AND id = :id"
+            ),
+            {"bay": step.bay, "studio_id": studio_id, "id": found[step.key].id},
         )
-    return {found[step.key].booking_id for step in moves}
+    told = (found[step.key].booking_id for step in moves)
+    return {booking_id for booking_id in told if booking_id is not None}
 
 
 def take(
@@ -163,6 +178,11 @@ def take(
         )
         for resource_id, during in sorted(resources)
     )
+    judge(session)
+
+
+def judge(session: Session) -> None:
+    """Let the constraint look at what was written; raises `SlotTaken` where it finds an overlap."""
     try:
         session.flush()
         session.execute(text("SET CONSTRAINTS allocation_no_overlap IMMEDIATE"))

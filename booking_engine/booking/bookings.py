@@ -9,7 +9,8 @@ from uuid import UUID
 
 from sqlmodel import Session, col, select
 
-from booking_engine.booking import allocator, policies, terms
+from booking_engine import attention
+from booking_engine.booking import allocator, policies, states, terms
 from booking_engine.booking import book as days
 from booking_engine.booking.allocator import Seats
 from booking_engine.booking.models import Allocation, AllocationState, Booking, BookingStatus
@@ -85,7 +86,7 @@ def write(
         studio_id=studio.id,
         id=new_id(),
         code="".join(secrets.choice(CODE_LETTERS) for _ in range(CODE_LENGTH)),
-        status=owner.status,
+        status=states.begin(owner.status),
         wallet_id=owner.wallet_id,
         location_id=terms.location.id,
         service=terms.service.handle,
@@ -97,7 +98,8 @@ def write(
         simulator_minutes=terms.simulator_minutes,
         coaching_sessions=terms.coaching_sessions,
         price_minor=terms.basket.total_minor,
-        policy=asdict(studio.policy),
+        # As it will be read back: JSON knows lists, not tuples.
+        policy={**asdict(studio.policy), "cancel": [asdict(tier) for tier in studio.policy.cancel]},
         created_at=now,
         confirmed_at=now if owner.until is None else None,
     )
@@ -133,7 +135,11 @@ def need(booking: Booking, *, order_id: int | None = None) -> Need:
         studio_id=booking.studio_id,
         wallet_id=booking.wallet_id,
         booking_id=booking.id,
-        quantities={kind: quantity for kind, quantity in quantities.items() if quantity},
+        quantities={
+            kind: quantity
+            for kind, quantity in quantities.items()
+            if quantity and not booking.complimentary
+        },
         starts_at=booking.starts_at,
         attempt=booking.funding,
         order_id=order_id,
@@ -186,6 +192,7 @@ def cancel(
     )
     end(booking, BookingStatus.CANCELLED, by=actor.value, reason=reason, now=now)
     allocator.release(session, studio_id=studio_id, booking_id=booking.id)
+    attention.withdraw(session, studio_id=studio_id, booking_id=booking.id, now=now)
     allocator.tell(session, studio_id=studio_id, booking_id=booking.id, now=now)
     session.flush()
     return back
@@ -205,11 +212,10 @@ def percent_back(booking: Booking, *, actor: Actor, now: datetime) -> int:
 
 def end(booking: Booking, status: BookingStatus, *, by: str, reason: str, now: datetime) -> None:
     """Write how a booking came to its end."""
-    booking.status = status
+    states.change(booking, status, actor=Actor(by))
     booking.ended_at = now
     booking.ended_by = by
     booking.ended_reason = reason
-    booking.revision += 1
 
 
 def begin_and_complete(session: Session, *, now: datetime, limit: int) -> int:
@@ -237,8 +243,7 @@ def begin_and_complete(session: Session, *, now: datetime, limit: int) -> int:
             )
             booking.begun_at = booking.starts_at
         if booking.ends_at <= now:
-            booking.status = BookingStatus.COMPLETED
-            booking.revision += 1
+            states.change(booking, BookingStatus.COMPLETED, actor=Actor.SYSTEM)
     session.flush()
     return len(due)
 
@@ -297,7 +302,7 @@ def seats_of(
     seats: dict[UUID, list[int]] = {booking_id: [] for booking_id in ids}
     for booking_id, resource_id, state in rows:
         kept = booking_id not in live or state is not AllocationState.RELEASED
-        if kept and resource_id not in seats[booking_id]:
+        if kept and booking_id and resource_id not in seats[booking_id]:
             seats[booking_id].append(resource_id)
     return seats
 

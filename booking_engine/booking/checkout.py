@@ -11,10 +11,11 @@ from uuid import UUID
 from sqlmodel import Session, col, select
 
 from booking_engine import attention
-from booking_engine.booking import allocator, book, bookings, holds
+from booking_engine.booking import allocator, book, bookings, holds, states
 from booking_engine.booking.allocator import CoachUnavailable
 from booking_engine.booking.book import SlotTaken
 from booking_engine.booking.models import Booking, BookingStatus, Hold, HoldStatus
+from booking_engine.booking.policies import Actor
 from booking_engine.booking.terms import Terms
 from booking_engine.catalog.studio import Studio
 from booking_engine.ledger import credits
@@ -117,13 +118,12 @@ def _confirm(
     now: datetime,
 ) -> None:
     allocator.keep(session, studio_id=booking.studio_id, booking_id=booking.id, until=None)
-    booking.status = BookingStatus.CONFIRMED
+    states.change(booking, BookingStatus.CONFIRMED, actor=Actor.SYSTEM)
     booking.wallet_id = wallet_id
     booking.order_id = order_id
     booking.recovered = recovered
     booking.confirmed_at = now
     booking.ended_at = booking.ended_by = booking.ended_reason = None
-    booking.revision += 1
     allocator.tell(session, studio_id=booking.studio_id, booking_id=booking.id, now=now)
 
 

@@ -8,7 +8,7 @@ from booking_engine.booking.book import Taken
 from booking_engine.catalog import schedules
 from booking_engine.catalog.schedules import Span
 from booking_engine.catalog.studio import Coach, Location, Studio
-from booking_engine.intervals import covers
+from booking_engine.intervals import covers, subtract
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,15 +48,18 @@ def rosters(
     return [
         Roster(
             coach,
-            schedules.working_time(
-                hours=coach.hours,
-                extra=coach.extra,
-                blocked=coach.blocked,
-                zone=location.zone,
-                first=first,
-                days=days,
+            subtract(
+                schedules.working_time(
+                    hours=coach.hours,
+                    extra=coach.extra,
+                    blocked=coach.blocked,
+                    zone=location.zone,
+                    first=first,
+                    days=days,
+                ),
+                _spans(taken, coach, is_away=True),
             ),
-            sorted((each.start, each.end) for each in taken if each.resource_id == coach.id),
+            _spans(taken, coach, is_away=False),
         )
         for coach in studio.coaches_at(location.handle)
     ]
@@ -75,6 +78,15 @@ def choose(
         return None
     *_, at, coach = min(able, key=lambda each: each[:3])
     return Choice(coach, at)
+
+
+def _spans(taken: Sequence[Taken], coach: Coach, *, is_away: bool) -> list[Span]:
+    """Return when a coach is blocked, or else when they are with somebody."""
+    return sorted(
+        (each.start, each.end)
+        for each in taken
+        if each.resource_id == coach.id and (each.booking_id is None) is is_away
+    )
 
 
 def _idle_since(roster: Roster, start: int) -> int:

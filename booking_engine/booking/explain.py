@@ -52,7 +52,7 @@ def explain(
 def _taken(session: Session, studio: Studio, asked: Terms, now: datetime) -> list[DomainError]:
     """Return what the book has against the session, looked at as a hold would, without a lock."""
     span = book.span_of(book.days_of(asked.during, asked.location), asked.location)
-    margin = studio.policy.buffer_minutes
+    margin = studio.widest_buffer_minutes
     found = book.taken(
         session, studio_id=studio.id, start=span.start - margin, end=span.end + margin, now=now
     )

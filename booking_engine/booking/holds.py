@@ -8,9 +8,11 @@ from uuid import UUID, uuid4
 from sqlalchemy import text
 from sqlmodel import Session, col, select
 
-from booking_engine.booking import allocator, bookings, terms
+from booking_engine import attention
+from booking_engine.booking import allocator, bookings, states, terms
 from booking_engine.booking.bookings import Owner
 from booking_engine.booking.models import Booking, BookingStatus, Hold, HoldStatus
+from booking_engine.booking.policies import Actor
 from booking_engine.booking.pricing import Basket
 from booking_engine.booking.terms import SessionRequest
 from booking_engine.catalog.studio import Studio
@@ -139,6 +141,7 @@ def release(session: Session, *, studio: Studio, hold_id: UUID, now: datetime) -
     hold.status = HoldStatus.RELEASED
     bookings.end(booking, BookingStatus.EXPIRED, by="customer", reason="hold released", now=now)
     allocator.release(session, studio_id=studio.id, booking_id=booking.id)
+    attention.withdraw(session, studio_id=studio.id, booking_id=booking.id, now=now)
     session.flush()
 
 
@@ -151,8 +154,8 @@ def extend(
     if hold.status is not HoldStatus.ACTIVE or booking.status not in OPEN:
         return False
     _keep_until(session, hold, max(hold.expires_at, until))
-    if paying:
-        booking.status = BookingStatus.AWAITING_PAYMENT
+    if paying and booking.status is BookingStatus.HELD:
+        states.change(booking, BookingStatus.AWAITING_PAYMENT, actor=Actor.SYSTEM)
     session.flush()
     return True
 
@@ -203,6 +206,7 @@ def expire_due(session: Session, *, now: datetime, limit: int) -> int:
         hold.status = HoldStatus.EXPIRED
         bookings.end(booking, BookingStatus.EXPIRED, by="system", reason="hold expired", now=now)
         allocator.release(session, studio_id=booking.studio_id, booking_id=booking.id)
+        attention.withdraw(session, studio_id=booking.studio_id, booking_id=booking.id, now=now)
     session.flush()
     return len(due)
 

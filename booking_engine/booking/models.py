@@ -103,9 +103,11 @@ class Booking(SQLModel, table=True):
     moves: int = 0
     return_cap: int = 100  # percent; a move near the start lowers what a later cancel returns
     recovered: bool = False  # paid after its hold had lapsed, slot still free (D7)
+    complimentary: bool = False  # given by the studio: it burns no credits
     created_at: datetime
     confirmed_at: datetime | None = None
     begun_at: datetime | None = None  # its credits are spent since
+    forgiven_at: datetime | None = None  # a no-show that was given its credits back
     ended_at: datetime | None = None  # cancelled, rejected or expired at
     ended_by: str | None = Field(default=None, sa_type=Text)
     ended_reason: str | None = Field(default=None, sa_type=Text)
@@ -160,8 +162,10 @@ class Allocation(SQLModel, table=True):
     __table_args__: ClassVar[Any] = (
         PrimaryKeyConstraint("studio_id", "id"),
         belongs_to("booking", "booking_id"),
+        belongs_to("block", "block_id"),
         belongs_to("resource", "resource_id"),
         one_of("state", AllocationState),
+        CheckConstraint("num_nonnulls(booking_id, block_id) = 1", name="taken_by_one"),
         CheckConstraint("NOT isempty(during)", name="during"),
         CheckConstraint("(state = 'held') = (blocks_until IS NOT NULL)", name="blocks_until"),
         ExcludeConstraint(
@@ -175,15 +179,23 @@ class Allocation(SQLModel, table=True):
             initially="IMMEDIATE",
         ),
         Index("ix_allocation_studio_id_booking_id", "studio_id", "booking_id"),
+        Index(
+            "ix_allocation_studio_id_block_id",
+            "studio_id",
+            "block_id",
+            postgresql_where=text("block_id IS NOT NULL"),
+        ),
     )
 
     studio_id: int = Field(sa_type=BigInteger)
     id: UUID = Field(default_factory=new_id)
-    booking_id: UUID
+    booking_id: UUID | None = None
+    block_id: UUID | None = None
     resource_id: int = Field(sa_type=BigInteger)
     during: Range[datetime] = Field(sa_column=Column(TSTZRANGE, nullable=False))
     state: AllocationState = Field(sa_type=EnumText(AllocationState))
     pinned: bool = False  # chosen by name: never moved to another bay
+    stranded: bool = False  # in the way of a block: never re-packed, its time passes to the block
     blocks_until: datetime | None = None  # a held one frees its resource at this instant by itself
 
 

@@ -6,6 +6,7 @@ from uuid import UUID
 
 from sqlmodel import Session
 
+from booking_engine import attention
 from booking_engine.booking import allocator, bookings, terms
 from booking_engine.booking.bookings import NotCancellable
 from booking_engine.booking.models import Booking
@@ -69,6 +70,7 @@ def move(
     price = _price(booking, actor, now)
     seats = allocator.seat(session, studio=studio, terms=wanted, now=now, instead_of=booking.id)
     allocator.release(session, studio_id=studio.id, booking_id=booking.id)
+    attention.withdraw(session, studio_id=studio.id, booking_id=booking.id, now=now)
     given_up = max(0, booking.simulator_minutes - wanted.simulator_minutes)
     booking.starts_at, booking.ends_at = wanted.during.start, wanted.during.end
     booking.coaching_starts_at = seats.coached.start if seats.coached else None
@@ -141,7 +143,7 @@ def _fund_again(
     need = bookings.need(booking)
     credits.hold(session, need=need, cause=cause)
     kept = given_up * (100 - price.percent) // 100
-    if price.is_free and kept:
+    if price.is_free and kept and not booking.complimentary:
         credits.forfeit(
             session,
             studio_id=booking.studio_id,

@@ -3,6 +3,7 @@
 Callers hold the wallet's lock.
 """
 
+from dataclasses import dataclass
 from datetime import date, datetime
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -23,34 +24,37 @@ def expiry(given_on: date, zone: ZoneInfo, days: int = MAKE_GOOD_DAYS) -> dateti
     return rules.expiry(given_on, days, zone)
 
 
+@dataclass(frozen=True, slots=True)
+class Correction:
+    """So many credits of a kind, in one wallet; it happens once per `key`."""
+
+    studio_id: int
+    wallet_id: UUID
+    kind: CreditKind
+    quantity: int
+    key: str
+
+
 def give(
-    session: Session,
-    *,
-    studio_id: int,
-    wallet_id: UUID,
-    kind: CreditKind,
-    quantity: int,
-    expires_at: datetime | None,
-    key: str,
-    cause: Cause,
+    session: Session, correction: Correction, *, expires_at: datetime | None, cause: Cause
 ) -> None:
-    """Grant a make-good lot, once per `key`."""
-    wanted = Grant(f"make_good:{key}", kind, quantity, expires_at=expires_at)
-    credits.grant(session, studio_id=studio_id, wallet_id=wallet_id, wanted=wanted, cause=cause)
+    """Grant a make-good lot."""
+    source = f"make_good:{correction.key}"
+    credits.grant(
+        session,
+        studio_id=correction.studio_id,
+        wallet_id=correction.wallet_id,
+        wanted=Grant(source, correction.kind, correction.quantity, expires_at=expires_at),
+        cause=cause,
+    )
 
 
-def take_back(
-    session: Session,
-    *,
-    studio_id: int,
-    wallet_id: UUID,
-    kind: CreditKind,
-    quantity: int,
-    key: str,
-    cause: Cause,
-) -> None:
+def take_back(session: Session, correction: Correction, *, cause: Cause) -> None:
     """Revoke available credits in order of use; raises `Overdrawn` where there are fewer."""
-    owned = credits.of_wallet(session, studio_id=studio_id, wallet_id=wallet_id)
+    kind, quantity = correction.kind, correction.quantity
+    owned = credits.of_wallet(
+        session, studio_id=correction.studio_id, wallet_id=correction.wallet_id
+    )
     shares = rules.share_out(owned, kind, quantity, starts_at=cause.at, now=cause.at)
     available = sum(share.quantity for share in shares)
     if available < quantity:
@@ -64,7 +68,7 @@ def take_back(
             session,
             lot=known[share.lot_id],
             quantity=share.quantity,
-            key=f"take_back:{key}:{share.lot_id}",
+            key=f"take_back:{correction.key}:{share.lot_id}",
             cause=cause,
         )
 
@@ -100,16 +104,8 @@ def forgive(
                 cause=cause,
             )
         elif wallet_id is not None:
-            give(
-                session,
-                studio_id=studio_id,
-                wallet_id=wallet_id,
-                kind=lot.kind,
-                quantity=draw.quantity,
-                expires_at=expires_at,
-                key=key,
-                cause=cause,
-            )
+            made = Correction(studio_id, wallet_id, lot.kind, draw.quantity, key)
+            give(session, made, expires_at=expires_at, cause=cause)
         totals[lot.kind] += draw.quantity
         session.refresh(lot)
     return totals

@@ -3,7 +3,7 @@
 import base64
 import binascii
 import json
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
@@ -176,8 +176,11 @@ def _cursor(booking: Booking) -> str:
 def _after(cursor: str) -> Any:
     try:
         starts_at, booking_id = json.loads(base64.urlsafe_b64decode(cursor))
-        place = datetime.fromisoformat(starts_at), UUID(booking_id)
-    except (ValueError, TypeError, AttributeError, binascii.Error):
+        instant = datetime.fromisoformat(starts_at)
+        if instant.tzinfo is None:
+            raise ValueError("no offset")
+        place = instant.astimezone(UTC), UUID(booking_id)
+    except (ValueError, TypeError, AttributeError, OverflowError, binascii.Error):
         raise Invalid("that cursor is not one of ours") from None
     starts, last = col(Booking.starts_at), place[0]
     return (starts > last) | ((starts == last) & (col(Booking.id) > place[1]))

@@ -40,9 +40,9 @@ CREATE TABLE attention_item (
     CONSTRAINT fk_attention_item_studio_id FOREIGN KEY(studio_id) REFERENCES studio (id)
 );
 
-CREATE INDEX ix_attention_item_studio_id_kind_key ON attention_item (studio_id, kind, key);
-
 CREATE UNIQUE INDEX uq_attention_item_open ON attention_item (studio_id, kind, key) WHERE resolved_at IS NULL;
+
+CREATE INDEX ix_attention_item_studio_id_kind_key ON attention_item (studio_id, kind, key);
 
 CREATE TABLE audit_entry (
     studio_id BIGINT NOT NULL,
@@ -267,9 +267,9 @@ CREATE TABLE booking (
 
 CREATE INDEX ix_booking_studio_id_wallet_id_starts_at ON booking (studio_id, wallet_id, starts_at);
 
-CREATE INDEX ix_booking_live_starts_at ON booking (starts_at) WHERE status IN ('confirmed', 'checked_in');
-
 CREATE INDEX ix_booking_studio_id_order_id ON booking (studio_id, order_id);
+
+CREATE INDEX ix_booking_live_starts_at ON booking (starts_at) WHERE status IN ('confirmed', 'checked_in');
 
 CREATE TABLE series (
     studio_id BIGINT NOT NULL,
@@ -310,11 +310,11 @@ CREATE TABLE series (
     CONSTRAINT fk_series_studio_id FOREIGN KEY(studio_id) REFERENCES studio (id)
 );
 
-CREATE INDEX ix_series_live_coach ON series (studio_id, coach) WHERE status <> 'ended' AND coach IS NOT NULL;
-
 CREATE INDEX ix_series_live_due_at ON series (due_at) WHERE status <> 'ended';
 
 CREATE INDEX ix_series_live_wallet ON series (studio_id, wallet_id) WHERE status <> 'ended';
+
+CREATE INDEX ix_series_live_coach ON series (studio_id, coach) WHERE status <> 'ended' AND coach IS NOT NULL;
 
 CREATE TABLE wallet_alias (
     studio_id BIGINT NOT NULL,
@@ -462,9 +462,9 @@ CREATE TABLE series_occurrence (
     CONSTRAINT ck_series_occurrence_booking CHECK (status = 'skipped' OR booking_id IS NOT NULL)
 );
 
-CREATE INDEX ix_series_occurrence_studio_id_booking_id ON series_occurrence (studio_id, booking_id);
-
 CREATE INDEX ix_series_occurrence_tentative ON series_occurrence (studio_id, series_id, starts_at) WHERE status = 'tentative';
+
+CREATE INDEX ix_series_occurrence_studio_id_booking_id ON series_occurrence (studio_id, booking_id);
 
 CREATE TABLE waitlist_entry (
     studio_id BIGINT NOT NULL,
@@ -602,9 +602,9 @@ CREATE TABLE waitlist_offer (
     CONSTRAINT ck_waitlist_offer_settled_at CHECK ((status = 'open') = (settled_at IS NULL))
 );
 
-CREATE UNIQUE INDEX uq_waitlist_offer_open ON waitlist_offer (studio_id, entry_id) WHERE status = 'open';
-
 CREATE INDEX ix_waitlist_offer_studio_id_entry_id ON waitlist_offer (studio_id, entry_id);
+
+CREATE UNIQUE INDEX uq_waitlist_offer_open ON waitlist_offer (studio_id, entry_id) WHERE status = 'open';
 
 CREATE OR REPLACE TRIGGER audit_entry_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON audit_entry
     FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();

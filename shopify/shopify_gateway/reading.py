@@ -16,6 +16,7 @@ from booking_engine.ledger.models import Lot
 from shopify_gateway import orders
 from shopify_gateway.admin import Admin, AdminRefused
 from shopify_gateway.models import ShopOrder
+from shopify_gateway.order import UnreadableOrder
 from shopify_gateway.orders import Posted
 
 log = structlog.get_logger(__name__)
@@ -37,7 +38,7 @@ def read_due(transaction: Door, admin_of: AdminDoor) -> int:
         try:
             with admin_of(studio) as admin:
                 read_one(transaction, admin, studio, order_id)
-        except (Unavailable, AdminRefused) as error:
+        except (Unavailable, AdminRefused, UnreadableOrder) as error:
             _postpone(transaction, studio_id, order_id, str(error))
             continue
         _settle(transaction, studio_id, order_id, due_at)
