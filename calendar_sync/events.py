@@ -76,7 +76,7 @@ def content_hash(body: Mapping[str, Any]) -> str:
 
 def _event(studio: Studio, booking: Booking, seating: Seating, during: Interval) -> EventBody:
     zone = studio.location_by_id(booking.location_id).zone
-    service = studio.service(booking.service)
+    service = studio.service_of(booking.service)
     bays = ", ".join(bay.name for bay in seating.simulators)
     words = [f"{service.title} {_length(Interval(booking.starts_at, booking.ends_at))}", bays]
     if seating.coach and booking.coaching_starts_at and booking.coaching_ends_at:

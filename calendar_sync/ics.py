@@ -33,7 +33,7 @@ def _event(studio: Studio, booking: Booking, resource_ids: Sequence[int]) -> Eve
     event.add("dtstamp", revised_at.astimezone(UTC))
     event.add("dtstart", booking.starts_at.astimezone(UTC))
     event.add("dtend", booking.ends_at.astimezone(UTC))
-    event.add("summary", f"{studio.service(booking.service).title} at {studio.name}")
+    event.add("summary", f"{studio.service_of(booking.service).title} at {studio.name}")
     words = [bays, f"Coach {coach}" if coach else "", f"Booking {booking.code}"]
     event.add("description", "\n".join(word for word in words if word))
     event.add("location", f"{studio.name}, {studio.location_by_id(booking.location_id).name}")

@@ -48,8 +48,8 @@ def _settings() -> settings.Settings:
     except ValidationError as error:
         err.print("[bold]The settings are not complete.[/bold]")
         for each in error.errors():
-            name = "SIMSTUDIO_" + "__".join(str(part) for part in each["loc"]).upper()
-            err.print(f"  {name}: {each['msg']}", highlight=False)
+            for name in settings.variables(each["loc"]):
+                err.print(f"  {name}: {each['msg']}", highlight=False)
         raise typer.Exit(2) from None
 
 

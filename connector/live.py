@@ -211,7 +211,8 @@ class LiveBook:
             self._forget()
             while True:
                 asked_at = time.monotonic()
-                await asyncio.wait_for(connection.execute("SELECT 1"), SILENCE_SECONDS)
+                async with asyncio.timeout(SILENCE_SECONDS):
+                    await connection.execute("SELECT 1")
                 self._confirmed_at = asked_at
                 await asyncio.sleep(BEAT_SECONDS)
 

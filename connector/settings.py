@@ -1,5 +1,6 @@
 """Settings: environment variables `SIMSTUDIO_...`, one typed class, no default for a secret."""
 
+from collections.abc import Sequence
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr
@@ -103,3 +104,16 @@ class Settings(BaseSettings):
 def read(**overrides: Any) -> Settings:
     """Read the settings from the environment; raises pydantic's `ValidationError`."""
     return Settings(**overrides)
+
+
+def variables(path: Sequence[str | int]) -> list[str]:
+    """Return the environment variables that a complaint about `path` is about.
+
+    Of a group that is missing altogether these are the ones that it needs.
+    """
+    named = "__".join(str(part) for part in path).upper()
+    group = Settings.model_fields[str(path[0])].annotation if len(path) == 1 else None
+    if isinstance(group, type) and issubclass(group, _Group):
+        needed = [name for name, part in group.model_fields.items() if part.is_required()]
+        return [f"SIMSTUDIO_{named}__{name.upper()}" for name in needed]
+    return [f"SIMSTUDIO_{named}"]

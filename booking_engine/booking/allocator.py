@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from uuid import UUID
 
 from sqlalchemy import text
@@ -14,7 +14,7 @@ from booking_engine.booking.book import SlotTaken, Taken
 from booking_engine.booking.models import BookingStatus
 from booking_engine.booking.policies import Actor
 from booking_engine.booking.terms import Terms
-from booking_engine.catalog.studio import Simulator, Studio
+from booking_engine.catalog.studio import Location, Simulator, Studio
 from booking_engine.errors import Conflict
 from booking_engine.intervals import Interval, from_minutes, to_minutes
 
@@ -90,15 +90,13 @@ def seat(
     or `CoachUnavailable`. Whoever was moved is told through the outbox.
     """
     days = book.days_of(terms.during, terms.location)
-    margin = studio.widest_buffer_minutes
-    # Neighbours across midnight matter as far as a buffer reaches: their day is locked too.
-    reach = Interval(
-        terms.during.start - timedelta(minutes=margin), terms.during.end + timedelta(minutes=margin)
-    )
-    touched = book.days_of(reach, terms.location)
+    touched = days_touched(studio, terms.location, terms.during)
     book.lock_days(session, studio_id=studio.id, days=touched)
-    lapse(session, studio_id=studio.id, during=terms.during, now=now)
     span = book.span_of(days, terms.location)
+    margin = studio.widest_buffer_minutes
+    # All that is read is tidied first: whoever is moved may be moved onto any of it.
+    around = Interval(from_minutes(span.start - margin), from_minutes(span.end + margin))
+    lapse(session, studio_id=studio.id, during=around, now=now)
     found = book.taken(
         session,
         studio_id=studio.id,
@@ -118,6 +116,15 @@ def seat(
         Interval.lasting(from_minutes(choice.start), terms.coaching_minutes) if choice else None
     )
     return Seats(placement.bays, choice.coach.id if choice else None, coached)
+
+
+def days_touched(studio: Studio, location: Location, during: Interval) -> list[date]:
+    """Return the days whose locks a session needs.
+
+    Neighbours across midnight matter as far as a buffer reaches: their day is locked too.
+    """
+    margin = timedelta(minutes=studio.widest_buffer_minutes)
+    return book.days_of(Interval(during.start - margin, during.end + margin), location)
 
 
 def lapse(session: Session, *, studio_id: int, during: Interval, now: datetime) -> list[UUID]:

@@ -160,10 +160,10 @@ def take(
     studio_id: int,
     booking_id: UUID,
     resources: Sequence[tuple[int, Interval]],
-    pinned: bool,
+    pinned: int | None,
     blocks_until: datetime | None,
 ) -> None:
-    """Take the resources; raises `SlotTaken` where the constraint finds an overlap."""
+    """Take the resources, one of them perhaps pinned; raises `SlotTaken` where one is taken."""
     state = AllocationState.CONFIRMED if blocks_until is None else AllocationState.HELD
     session.add_all(
         Allocation(
@@ -173,7 +173,7 @@ def take(
             resource_id=resource_id,
             during=Range(during.start, during.end),
             state=state,
-            pinned=pinned,
+            pinned=resource_id == pinned,
             blocks_until=blocks_until,
         )
         for resource_id, during in sorted(resources)

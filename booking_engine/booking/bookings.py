@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from sqlalchemy import tuple_
 from sqlmodel import Session, col, select
 
 from booking_engine import attention
@@ -95,6 +96,7 @@ def write(
         simulators=terms.simulators,
         coaching_starts_at=seats.coached.start if seats.coached else None,
         coaching_ends_at=seats.coached.end if seats.coached else None,
+        any_coach=terms.coaching_minutes > 0 and terms.coach is None,
         simulator_minutes=terms.simulator_minutes,
         coaching_sessions=terms.coaching_sessions,
         price_minor=terms.basket.total_minor,
@@ -118,12 +120,12 @@ def take(
         studio_id=booking.studio_id,
         booking_id=booking.id,
         resources=seats.resources(terms.during),
-        pinned=terms.simulator is not None,
+        pinned=terms.simulator.id if terms.simulator else None,
         blocks_until=until,
     )
 
 
-def need(booking: Booking, *, order_id: int | None = None) -> Need:
+def need(booking: Booking, *, order_ids: tuple[int, ...] = ()) -> Need:
     """Return the credits that a booking burns, as the ledger wants to hear it."""
     if booking.wallet_id is None:
         raise ValueError(f"booking {booking.code} has no wallet that could pay")
@@ -142,7 +144,7 @@ def need(booking: Booking, *, order_id: int | None = None) -> Need:
         },
         starts_at=booking.starts_at,
         attempt=booking.funding,
-        order_id=order_id,
+        order_ids=order_ids,
     )
 
 
@@ -220,13 +222,17 @@ def end(booking: Booking, status: BookingStatus, *, by: str, reason: str, now: d
 
 def begin_and_complete(session: Session, *, now: datetime, limit: int) -> int:
     """Spend what begun sessions hold and complete those that are over; returns how many."""
+    is_due = (
+        col(Booking.status).in_(LIVE),
+        col(Booking.starts_at) <= now,
+        col(Booking.begun_at).is_(None) | (col(Booking.ends_at) <= now),
+    )
+    found = select(Booking.studio_id, Booking.wallet_id).where(*is_due).distinct().limit(limit)
+    owners = {(row[0], row[1]) for row in session.exec(found).all() if row[1] is not None}
+    free = wallets.lock_free(session, wallets=owners)
     due = session.exec(
         select(Booking)
-        .where(
-            col(Booking.status).in_(LIVE),
-            col(Booking.starts_at) <= now,
-            col(Booking.begun_at).is_(None) | (col(Booking.ends_at) <= now),
-        )
+        .where(*is_due, tuple_(col(Booking.studio_id), col(Booking.wallet_id)).in_(free))
         .order_by(col(Booking.id))
         .limit(limit)
         .with_for_update(skip_locked=True)
@@ -273,14 +279,15 @@ def agreed_terms(session: Session, *, studio: Studio, booking: Booking) -> Terms
         for allocation in allocations(session, booking=booking)
     ]
     named = [each for each, pinned in taken if pinned and isinstance(each, Simulator)]
+    coach = next((each for each, _ in taken if isinstance(each, Coach)), None)
     return Terms(
         location=studio.location_by_id(booking.location_id),
-        service=studio.service(booking.service),
+        service=studio.service_of(booking.service),
         during=Interval.of(booking.starts_at, booking.ends_at),
         simulators=booking.simulators,
         simulator=named[0] if named else None,
         coaching_minutes=coached.minutes if coached else 0,
-        coach=next((each for each, _ in taken if isinstance(each, Coach)), None),
+        coach=None if booking.any_coach else coach,
         coaching_start=coached.start if coached else None,
         simulator_minutes=booking.simulator_minutes,
         coaching_sessions=booking.coaching_sessions,

@@ -4,10 +4,12 @@ A payer always ends with exactly one outcome (product rules D7 and D9). The cred
 already granted when this runs; a hold that cannot be honoured therefore leaves them in the wallet.
 """
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from enum import StrEnum
 from uuid import UUID
 
+from sqlalchemy import text
 from sqlmodel import Session, col, select
 
 from booking_engine import attention
@@ -18,6 +20,7 @@ from booking_engine.booking.models import Booking, BookingStatus, Hold, HoldStat
 from booking_engine.booking.policies import Actor
 from booking_engine.booking.terms import Terms
 from booking_engine.catalog.studio import Studio
+from booking_engine.intervals import Interval
 from booking_engine.ledger import credits
 from booking_engine.ledger.credits import NotEnoughCredits
 from booking_engine.ledger.transfers import Cause
@@ -40,6 +43,30 @@ def find(session: Session, *, studio_id: int, hold_id: UUID) -> Hold | None:
     return session.exec(
         select(Hold).where(col(Hold.studio_id) == studio_id, col(Hold.id) == hold_id)
     ).first()
+
+
+def lock_days(session: Session, *, studio: Studio, order_id: int, hold_ids: Sequence[UUID]) -> None:
+    """Queue, in one order, for every day on which an order has sessions to gain or to lose."""
+    rows = session.execute(
+        text("""
+            SELECT starts_at, ends_at, location_id FROM booking
+            WHERE studio_id = :studio_id AND id IN (
+                SELECT booking_id FROM hold WHERE studio_id = :studio_id AND id = ANY(:hold_ids)
+                UNION
+                SELECT booking_id FROM draw JOIN lot
+                    ON lot.studio_id = draw.studio_id AND lot.id = draw.lot_id
+                WHERE lot.studio_id = :studio_id AND lot.order_id = :order_id AND draw.held > 0)
+        """),
+        {"studio_id": studio.id, "order_id": order_id, "hold_ids": list(hold_ids)},
+    ).all()
+    days = {
+        day
+        for starts_at, ends_at, location_id in rows
+        for day in allocator.days_touched(
+            studio, studio.location_by_id(location_id), Interval(starts_at, ends_at)
+        )
+    }
+    book.lock_days(session, studio_id=studio.id, days=days)
 
 
 def redeem(
@@ -66,6 +93,7 @@ def redeem(
     if hold.status is HoldStatus.CONVERTED:
         return Outcome.CONFIRMED
     cause = Cause("booked", booking.code, f"order:{order_id}", now)
+    holds.lapse(session, hold=hold, booking=booking, now=now)
     owned = hold.status is HoldStatus.ACTIVE and booking.status in bookings.HOLDING
     if booking.starts_at <= now and not owned:
         return _credited(session, studio, booking, order_id, "started", now)
@@ -74,12 +102,13 @@ def redeem(
             if not owned:
                 _seat_again(session, studio, booking, agreed, now)
             booking.wallet_id = wallet_id
-            need = bookings.need(booking, order_id=order_id)
+            paid_by = (*hold.short_orders, order_id)
+            need = bookings.need(booking, order_ids=paid_by)
             credits.hold(session, need=need, cause=cause)
     except (SlotTaken, CoachUnavailable):
         return _credited(session, studio, booking, order_id, "slot_lost", now)
     except NotEnoughCredits as error:
-        return _short(session, studio, hold, booking, error, now)
+        return _short(session, studio, hold, order_id, error, now)
     _confirm(session, booking, wallet_id=wallet_id, order_id=order_id, recovered=not owned, now=now)
     hold.status, hold.order_id = HoldStatus.CONVERTED, order_id
     session.flush()
@@ -146,19 +175,25 @@ def _short(
     session: Session,
     studio: Studio,
     hold: Hold,
-    booking: Booking,
+    order_id: int,
     error: NotEnoughCredits,
     now: datetime,
 ) -> Outcome:
-    """Paid less than the session burns: the slot stays for a top-up, the credits stay credits."""
+    """Paid less than the session burns: the slot stays for a top-up, the credits stay credits.
+
+    A second order for the same hold pays the rest. Hearing of one order again keeps nothing longer.
+    """
+    if order_id in hold.short_orders:
+        return Outcome.SHORT
+    hold.short_orders = [*hold.short_orders, order_id]
     holds.extend(session, studio=studio, hold=hold, until=now + TOP_UP, paying=True, now=now)
     attention.raise_item(
         session,
         studio_id=studio.id,
         kind="paid_too_little",
-        key=str(booking.id),
+        key=str(hold.booking_id),
         detail=f"an order paid for less than its session burns: {error.detail}",
         now=now,
-        facts={"booking": str(booking.id)},
+        facts={"booking": str(hold.booking_id)},
     )
     return Outcome.SHORT

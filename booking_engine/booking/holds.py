@@ -185,6 +185,17 @@ def _keep_until(session: Session, hold: Hold, until: datetime) -> None:
     )
 
 
+def lapse(session: Session, *, hold: Hold, booking: Booking, now: datetime) -> None:
+    """Write down that a hold is over, if its time is; the booking's row is locked."""
+    if hold.status is not HoldStatus.ACTIVE or hold.frees_at > now:
+        return
+    hold.status = HoldStatus.EXPIRED
+    bookings.end(booking, BookingStatus.EXPIRED, by="system", reason="hold expired", now=now)
+    allocator.release(session, studio_id=booking.studio_id, booking_id=booking.id)
+    attention.withdraw(session, studio_id=booking.studio_id, booking_id=booking.id, now=now)
+    session.flush()
+
+
 def expire_due(session: Session, *, now: datetime, limit: int) -> int:
     """Write down the expiry of holds whose time is up, in every studio; it is read so already."""
     due = session.exec(
@@ -200,13 +211,10 @@ def expire_due(session: Session, *, now: datetime, limit: int) -> int:
         )
         .order_by(col(Hold.frees_at))
         .limit(limit)
-        .with_for_update(skip_locked=True, of=Booking)
+        .with_for_update(skip_locked=True)
     ).all()
     for hold, booking in due:
-        hold.status = HoldStatus.EXPIRED
-        bookings.end(booking, BookingStatus.EXPIRED, by="system", reason="hold expired", now=now)
-        allocator.release(session, studio_id=booking.studio_id, booking_id=booking.id)
-        attention.withdraw(session, studio_id=booking.studio_id, booking_id=booking.id, now=now)
+        lapse(session, hold=hold, booking=booking, now=now)
     session.flush()
     return len(due)
 

@@ -103,6 +103,7 @@ class Booking(SQLModel, table=True):
     moves: int = 0
     return_cap: int = 100  # percent; a move near the start lowers what a later cancel returns
     recovered: bool = False  # paid after its hold had lapsed, slot still free (D7)
+    any_coach: bool = False  # whoever was free: another one will do if it has to be seated anew
     complimentary: bool = False  # given by the studio: it burns no credits
     created_at: datetime
     confirmed_at: datetime | None = None
@@ -150,6 +151,7 @@ class Hold(SQLModel, table=True):
     checkout_opened_at: datetime | None = None
     created_at: datetime
     order_id: int | None = Field(default=None, sa_type=BigInteger)
+    short_orders: list[int] = Field(default_factory=list, sa_type=JSONB)  # paid, but too little
 
 
 class Allocation(SQLModel, table=True):

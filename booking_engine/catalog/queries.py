@@ -1,5 +1,6 @@
 """Reads the catalogue from its tables; a studio is read again only when its revision moved."""
 
+import re
 from collections.abc import Sequence
 from typing import TypeVar
 from zoneinfo import ZoneInfo
@@ -22,6 +23,7 @@ from booking_engine.catalog.studio import (
 )
 from booking_engine.errors import NotFound
 
+_SHOP = re.compile(r"[a-z0-9][a-z0-9-]*\.myshopify\.com")
 _CACHE_MAX = 2000
 _cache: dict[int, Studio] = {}
 
@@ -43,6 +45,8 @@ def load(session: Session, *, studio_id: int) -> Studio:
 
 def id_of_shop(session: Session, *, shop: str) -> int:
     """Return the id of the studio that sells through this shop; raises `NotFound`."""
+    if not _SHOP.fullmatch(shop):
+        raise NotFound("a shop is named like NAME.myshopify.com")
     found = session.exec(select(models.Studio.id).where(col(models.Studio.shop) == shop)).first()
     if found is None:
         raise NotFound(f'the shop "{shop}" is not connected; run `simstudio apply` for it')
@@ -95,6 +99,12 @@ def _read(session: Session, studio_id: int) -> Studio:
         services=tuple(_service(each) for each in _live(session, models.Service, studio_id)),
         products=tuple(_product(each) for each in _live(session, models.Product, studio_id)),
         resources=known,
+        former_services=tuple(
+            _service(each) for each in _former(session, models.Service, studio_id)
+        ),
+        former_locations=tuple(
+            _location(each) for each in _former(session, models.Location, studio_id)
+        ),
     )
 
 
@@ -106,6 +116,12 @@ def _live(session: Session, model: type[Listed], studio_id: int) -> Sequence[Lis
         select(model)
         .where(col(model.studio_id) == studio_id, col(model.retired_at).is_(None))
         .order_by(col(model.position))
+    ).all()
+
+
+def _former(session: Session, model: type[Listed], studio_id: int) -> Sequence[Listed]:
+    return session.exec(
+        select(model).where(col(model.studio_id) == studio_id, col(model.retired_at).is_not(None))
     ).all()
 
 

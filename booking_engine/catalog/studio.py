@@ -139,6 +139,8 @@ class Studio:
     products: tuple[Product, ...]
     # Also the retired ones, which old bookings still name.
     resources: dict[int, Simulator | Coach] = field(hash=False, compare=False)
+    former_services: tuple[Service, ...] = ()
+    former_locations: tuple[Location, ...] = ()
 
     @property
     def widest_buffer_minutes(self) -> int:
@@ -156,8 +158,14 @@ class Studio:
         raise Invalid(f"location must be one of {known}", allowed=known)
 
     def location_by_id(self, location_id: int) -> Location:
-        """Return a location of this studio by its id."""
-        return next(location for location in self.locations if location.id == location_id)
+        """Return a location of this studio by its id, also one that was given up."""
+        known = (*self.locations, *self.former_locations)
+        return next(location for location in known if location.id == location_id)
+
+    def service_of(self, handle: str) -> Service:
+        """Return the service that a booking names, also one that is sold no more."""
+        known = (*self.services, *self.former_services)
+        return next(service for service in known if service.handle == handle)
 
     def service(self, handle: str) -> Service:
         """Return the named service; raises `Invalid`."""

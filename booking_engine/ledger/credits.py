@@ -110,7 +110,7 @@ def of_wallet(session: Session, *, studio_id: int, wallet_id: UUID) -> Sequence[
 
 @dataclass(frozen=True, slots=True)
 class Need:
-    """What a booking burns, and of which wallet; with an order, only that order's lots pay.
+    """What a booking burns, and of which wallet; with orders, only their lots pay.
 
     `attempt` tells the times apart that one booking is funded.
     """
@@ -121,7 +121,7 @@ class Need:
     quantities: dict[CreditKind, int]
     starts_at: datetime
     attempt: int = 1
-    order_id: int | None = None
+    order_ids: tuple[int, ...] = ()
 
 
 def hold(session: Session, *, need: Need, cause: Cause) -> list[Share]:
@@ -130,8 +130,8 @@ def hold(session: Session, *, need: Need, cause: Cause) -> list[Share]:
     Raises `NotEnoughCredits`, and then nothing is held.
     """
     owned = of_wallet(session, studio_id=need.studio_id, wallet_id=need.wallet_id)
-    if need.order_id is not None:
-        owned = [lot for lot in owned if lot.order_id == need.order_id]
+    if need.order_ids:
+        owned = [lot for lot in owned if lot.order_id in need.order_ids]
     when = {"starts_at": need.starts_at, "now": cause.at}
     available = {kind: rules.spendable(owned, kind, **when) for kind in need.quantities}
     if any(quantity > available[kind] for kind, quantity in need.quantities.items()):

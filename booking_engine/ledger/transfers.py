@@ -36,21 +36,24 @@ def _move_statement(source: Bucket, target: Bucket) -> str:
     if source is not Bucket.ISSUED:
         changes.append(f"{source.value} = lot.{source.value} - posted.quantity")
     changes.append(f"{target.value} = lot.{target.value} + posted.quantity")
-    enough = "" if source is Bucket.ISSUED else f" AND lot.{source.value} >= posted.quantity"
+    enough = "" if source is Bucket.ISSUED else f" AND {source.value} >= :quantity"
     return f"""
-        WITH posted AS (
+        WITH enough AS (
+            SELECT id FROM lot
+            WHERE studio_id = :studio_id AND id = :lot_id{enough}
+            FOR NO KEY UPDATE
+        ), posted AS (
             INSERT INTO transfer (studio_id, key, lot_id, from_bucket, to_bucket, quantity,
                                   reason, reference, actor, at)
-            VALUES (:studio_id, :key, :lot_id, '{source.value}', '{target.value}', :quantity,
-                    :reason, :reference, :actor, :at)
+            SELECT :studio_id, :key, id, '{source.value}', '{target.value}', :quantity,
+                   :reason, :reference, :actor, CAST(:at AS timestamptz)
+            FROM enough
             ON CONFLICT (studio_id, key) DO NOTHING
             RETURNING studio_id, lot_id, quantity
-        ), moved AS (
-            UPDATE lot SET {", ".join(changes)} FROM posted
-            WHERE lot.studio_id = posted.studio_id AND lot.id = posted.lot_id{enough}
-            RETURNING lot.id
         )
-        SELECT (SELECT count(*) FROM posted), (SELECT count(*) FROM moved)
+        UPDATE lot SET {", ".join(changes)} FROM posted
+        WHERE lot.studio_id = posted.studio_id AND lot.id = posted.lot_id
+        RETURNING lot.id
     """  # noqa: S608 - bucket names come from the enumeration above
 
 
@@ -76,7 +79,7 @@ def move(
 
     Returns False where this key has already moved; raises `Overdrawn` where the bucket holds less.
     """
-    row = session.execute(
+    moved = session.execute(
         _MOVES[buckets],
         {
             "studio_id": studio_id,
@@ -88,11 +91,16 @@ def move(
             "actor": cause.actor,
             "at": cause.at,
         },
-    ).one()
-    posted, moved = row[0], row[1]
-    if posted and not moved:
-        raise Overdrawn(f"lot {lot_id} has less than {quantity} {buckets[0].value}")
-    return bool(posted)
+    ).first()
+    if moved is not None:
+        return True
+    # Whether it happened before is asked before whether there is enough.
+    before = select(Transfer.sequence).where(
+        col(Transfer.studio_id) == studio_id, col(Transfer.key) == key
+    )
+    if session.exec(before).first() is not None:
+        return False
+    raise Overdrawn(f"lot {lot_id} has less than {quantity} {buckets[0].value}")
 
 
 def newest(

@@ -3,6 +3,7 @@
 from datetime import datetime
 from uuid import UUID
 
+from sqlalchemy import tuple_
 from sqlalchemy.dialects.postgresql import insert
 from sqlmodel import Session, col, select, update
 
@@ -49,6 +50,17 @@ def lock(session: Session, *, studio_id: int, wallet_id: UUID) -> None:
         .where(col(Wallet.studio_id) == studio_id, col(Wallet.id) == wallet_id)
         .with_for_update(key_share=True)
     ).one()
+
+
+def lock_free(session: Session, *, wallets: set[tuple[int, UUID]]) -> list[tuple[int, UUID]]:
+    """Lock those of the wallets (studio id, wallet id) that nobody works on, and return them."""
+    found = session.exec(
+        select(Wallet.studio_id, Wallet.id)
+        .where(tuple_(col(Wallet.studio_id), col(Wallet.id)).in_(list(wallets)))
+        .order_by(col(Wallet.studio_id), col(Wallet.id))
+        .with_for_update(key_share=True, skip_locked=True)
+    ).all()
+    return [(row[0], row[1]) for row in found]
 
 
 def _of(session: Session, studio_id: int, kind: AliasKind, value: str, now: datetime) -> Wallet:

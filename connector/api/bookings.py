@@ -10,18 +10,15 @@ from uuid import UUID
 from fastapi import APIRouter, Query, Response
 from sqlmodel import col
 
-from booking_engine.booking import bookings, holds, moves, pricing
+from booking_engine.booking import bookings, moves
 from booking_engine.booking.models import Booking, BookingStatus
 from booking_engine.booking.moves import Target
 from booking_engine.booking.policies import Actor
-from booking_engine.catalog.studio import Studio
 from booking_engine.errors import Invalid, NotFound
-from booking_engine.ledger.credits import NotEnoughCredits
-from booking_engine.ledger.models import CreditKind
 from calendar_sync import ics
 from connector import identity
 from connector.api.bodies import CancelBody, MoveBody, SessionBody
-from connector.api.views import booking_view, booking_views
+from connector.api.views import booking_view, booking_views, with_cart
 from connector.exchange import PRIVATE, Exchange, Reading, Writing
 
 router = APIRouter(tags=["bookings"])
@@ -35,7 +32,7 @@ def book(body: SessionBody, exchange: Writing) -> Response:
     """Book a session and pay with credits at once; 402 carries a cart that would cover it."""
     session, studio, now = exchange.session, exchange.studio, exchange.now
     wallet_id = identity.wallet_of(session, exchange.caller, now=now)
-    try:
+    with with_cart(studio):
         booking = bookings.book(
             session,
             studio=studio,
@@ -44,9 +41,6 @@ def book(body: SessionBody, exchange: Writing) -> Response:
             actor=identity.actor_of(exchange.caller),
             now=now,
         )
-    except NotEnoughCredits as error:
-        error.facts["cart"] = _covering_cart(studio, error)
-        raise
     return exchange.answer(201, booking_view(session, studio, booking, now))
 
 
@@ -102,7 +96,7 @@ def move_booking(booking_id: UUID, body: MoveBody, exchange: Writing) -> Respons
     """Move a booking to another time; 402 carries a cart that would cover what is missing."""
     session, studio, now = exchange.session, exchange.studio, exchange.now
     _visible(exchange, booking_id)
-    try:
+    with with_cart(studio):
         booking = moves.move(
             session,
             studio=studio,
@@ -111,9 +105,6 @@ def move_booking(booking_id: UUID, body: MoveBody, exchange: Writing) -> Respons
             actor=_actor(exchange),
             now=now,
         )
-    except NotEnoughCredits as error:
-        error.facts["cart"] = _covering_cart(studio, error)
-        raise
     return exchange.answer(200, booking_view(session, studio, booking, now))
 
 
@@ -156,16 +147,6 @@ def _visible(exchange: Exchange, booking_id: UUID) -> Booking:
         booking_id=booking_id,
         wallet_id=wallet_id,
     )
-
-
-def _covering_cart(studio: Studio, error: NotEnoughCredits) -> dict[str, Any]:
-    missing = error.missing
-    basket = pricing.cheapest(
-        studio.products,
-        simulator_minutes=missing.get(CreditKind.SIMULATOR_MINUTES, 0),
-        coaching_sessions=missing.get(CreditKind.COACHING_SESSIONS, 0),
-    )
-    return holds.cart(basket, currency=studio.currency)
 
 
 def _cursor(booking: Booking) -> str:

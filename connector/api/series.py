@@ -1,24 +1,20 @@
 """`/api/series`: sessions that repeat, and their dates."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
 from fastapi import APIRouter, Query, Response
 
-from booking_engine.booking import clashes, holds, occurrences, pricing, series
+from booking_engine.booking import clashes, occurrences, series
 from booking_engine.booking.models import Booking
 from booking_engine.booking.policies import Actor
 from booking_engine.booking.series import Owner, Recurrence
 from booking_engine.booking.series_models import Occurrence, OccurrenceStatus, Series
-from booking_engine.catalog.studio import Studio
 from booking_engine.errors import NotFound
-from booking_engine.ledger.credits import NotEnoughCredits
 from booking_engine.ledger.models import CreditKind
 from connector import identity
 from connector.api.bodies import SeriesBody
-from connector.api.views import booking_views, local
+from connector.api.views import booking_views, local, with_cart
 from connector.exchange import Exchange, Reading, Writing
 
 router = APIRouter(tags=["series"])
@@ -31,7 +27,7 @@ def start_series(body: SeriesBody, exchange: Writing) -> Response:
     """Start a series; its near dates are paid with credits, the others hold their slots."""
     session, studio, now = exchange.session, exchange.studio, exchange.now
     wallet_id = identity.wallet_of(session, exchange.caller, now=now)
-    with _with_cart(studio):
+    with with_cart(studio):
         started = series.start(
             session,
             studio=studio,
@@ -87,7 +83,7 @@ def skip_occurrence(series_id: UUID, number: int, exchange: Writing) -> Response
 def add_occurrence(series_id: UUID, number: int, exchange: Writing) -> Response:
     """Add a skipped date back, if it can be had; 402 carries a cart that would cover it."""
     _visible(exchange, series_id)
-    with _with_cart(exchange.studio):
+    with with_cart(exchange.studio):
         added = series.add_date(
             exchange.session,
             studio=exchange.studio,
@@ -168,18 +164,3 @@ def _occurrence(
 
 def _actor(exchange: Exchange) -> Actor:
     return Actor.CUSTOMER if exchange.caller.role is None else Actor.STUDIO
-
-
-@contextmanager
-def _with_cart(studio: Studio) -> Iterator[None]:
-    """Give a refusal for want of credits the cart that would cover them."""
-    try:
-        yield
-    except NotEnoughCredits as error:
-        basket = pricing.cheapest(
-            studio.products,
-            simulator_minutes=error.missing.get(CreditKind.SIMULATOR_MINUTES, 0),
-            coaching_sessions=error.missing.get(CreditKind.COACHING_SESSIONS, 0),
-        )
-        error.facts["cart"] = holds.cart(basket, currency=studio.currency)
-        raise

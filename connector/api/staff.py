@@ -4,19 +4,18 @@ from uuid import UUID
 
 from fastapi import APIRouter, Response
 
-from booking_engine.booking import attendance, desk, holds, pricing
+from booking_engine.booking import attendance, desk
 from booking_engine.booking.models import Booking
 from booking_engine.booking.policies import Actor
 from booking_engine.errors import NotFound
 from booking_engine.ledger import credits, goodwill, wallets
-from booking_engine.ledger.credits import NotEnoughCredits
 from booking_engine.ledger.goodwill import Correction
 from booking_engine.ledger.models import CreditKind
 from booking_engine.ledger.transfers import Cause
 from booking_engine.orm import new_id
 from connector import identity
 from connector.api.bodies import CreditsBody, MarkBody, ReasonBody, StaffBookingBody
-from connector.api.views import booking_view
+from connector.api.views import booking_view, with_cart
 from connector.desk import StaffExchange, StaffWriting
 
 router = APIRouter(prefix="/staff", tags=["staff"])
@@ -27,7 +26,7 @@ def book_for_customer(body: StaffBookingBody, exchange: StaffWriting) -> Respons
     """Book for `?customer=`; soft rules give way to a reason, others' bookings by their names."""
     session, studio, now = exchange.session, exchange.studio, exchange.now
     wallet_id = identity.wallet_of(session, exchange.caller, now=now)
-    try:
+    with with_cart(studio):
         made = desk.book(
             session,
             studio=studio,
@@ -37,11 +36,6 @@ def book_for_customer(body: StaffBookingBody, exchange: StaffWriting) -> Respons
             reason=body.reason or "displaced by the studio",
             now=now,
         )
-    except NotEnoughCredits as error:
-        missing = {kind.value: error.missing.get(kind, 0) for kind in CreditKind}
-        basket = pricing.cheapest(studio.products, **missing)
-        error.facts["cart"] = holds.cart(basket, currency=studio.currency)
-        raise
     displaced = [
         {"id": str(each.booking.id), "code": each.booking.code, "returned": _plain(each.returned)}
         for each in made.displaced

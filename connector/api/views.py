@@ -1,17 +1,19 @@
 """Bookings and holds as the outside sees them."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from datetime import datetime
 from typing import Any
 
 from sqlmodel import Session
 
-from booking_engine.booking import bookings, holds
+from booking_engine.booking import bookings, holds, pricing
 from booking_engine.booking.models import Booking, BookingStatus, Hold, HoldStatus
 from booking_engine.booking.policies import Actor
 from booking_engine.catalog.studio import Coach, Simulator, Studio
 from booking_engine.ledger import credits
 from booking_engine.ledger import lots as lot_rules
+from booking_engine.ledger.credits import NotEnoughCredits
 from booking_engine.ledger.models import CreditKind
 
 HELD = (BookingStatus.HELD, BookingStatus.AWAITING_PAYMENT)
@@ -102,3 +104,18 @@ def _percent(booking: Booking, now: datetime) -> int:
     if booking.status not in bookings.LIVE or booking.starts_at <= now:
         return 0
     return bookings.percent_back(booking, actor=Actor.CUSTOMER, now=now)
+
+
+@contextmanager
+def with_cart(studio: Studio) -> Iterator[None]:
+    """Give a refusal for want of credits the cart that would cover what is missing."""
+    try:
+        yield
+    except NotEnoughCredits as error:
+        basket = pricing.cheapest(
+            studio.products,
+            simulator_minutes=error.missing.get(CreditKind.SIMULATOR_MINUTES, 0),
+            coaching_sessions=error.missing.get(CreditKind.COACHING_SESSIONS, 0),
+        )
+        error.facts["cart"] = holds.cart(basket, currency=studio.currency)
+        raise

@@ -5,7 +5,7 @@ from uuid import UUID
 
 from fastapi import APIRouter, Response
 
-from booking_engine.booking import holds, offers, pricing, waitlist
+from booking_engine.booking import offers, waitlist
 from booking_engine.booking.models import Hold
 from booking_engine.booking.waitlist_models import (
     EntryStatus,
@@ -15,11 +15,9 @@ from booking_engine.booking.waitlist_models import (
 )
 from booking_engine.catalog.studio import Studio
 from booking_engine.errors import NotFound
-from booking_engine.ledger.credits import NotEnoughCredits
-from booking_engine.ledger.models import CreditKind
 from connector import identity
 from connector.api.bodies import AcceptBody, WaitlistBody
-from connector.api.views import booking_view, local
+from connector.api.views import booking_view, local, with_cart
 from connector.exchange import Exchange, Reading, Writing
 
 router = APIRouter(tags=["waitlist"])
@@ -67,11 +65,8 @@ def accept_offer(entry_id: UUID, exchange: Writing, body: AcceptBody | None = No
         offer, hold = waitlist.check_out(session, studio=studio, entry=entry, now=now)
         return exchange.answer(200, _offer_view(studio, entry, offer, hold))
     actor = identity.actor_of(exchange.caller)
-    try:
+    with with_cart(studio):
         booking = waitlist.accept(session, studio=studio, entry=entry, actor=actor, now=now)
-    except NotEnoughCredits as error:
-        error.facts["cart"] = _covering_cart(studio, error)
-        raise
     return exchange.answer(201, booking_view(session, studio, booking, now))
 
 
@@ -157,13 +152,3 @@ def _zone(studio: Studio, entry: WaitlistEntry) -> Any:
 
 def _name(studio: Studio, resource_id: int | None) -> str | None:
     return None if resource_id is None else studio.resources[resource_id].handle
-
-
-def _covering_cart(studio: Studio, error: NotEnoughCredits) -> dict[str, Any]:
-    missing = error.missing
-    basket = pricing.cheapest(
-        studio.products,
-        simulator_minutes=missing.get(CreditKind.SIMULATOR_MINUTES, 0),
-        coaching_sessions=missing.get(CreditKind.COACHING_SESSIONS, 0),
-    )
-    return holds.cart(basket, currency=studio.currency)

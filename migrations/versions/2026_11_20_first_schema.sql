@@ -245,6 +245,7 @@ CREATE TABLE booking (
     moves INTEGER NOT NULL,
     return_cap INTEGER NOT NULL,
     recovered BOOLEAN NOT NULL,
+    any_coach BOOLEAN NOT NULL,
     complimentary BOOLEAN NOT NULL,
     created_at TIMESTAMP WITH TIME ZONE NOT NULL,
     confirmed_at TIMESTAMP WITH TIME ZONE,
@@ -265,11 +266,11 @@ CREATE TABLE booking (
     CONSTRAINT fk_booking_studio_id FOREIGN KEY(studio_id) REFERENCES studio (id)
 );
 
-CREATE INDEX ix_booking_studio_id_wallet_id_starts_at ON booking (studio_id, wallet_id, starts_at);
-
 CREATE INDEX ix_booking_studio_id_order_id ON booking (studio_id, order_id);
 
 CREATE INDEX ix_booking_live_starts_at ON booking (starts_at) WHERE status IN ('confirmed', 'checked_in');
+
+CREATE INDEX ix_booking_studio_id_wallet_id_starts_at ON booking (studio_id, wallet_id, starts_at);
 
 CREATE TABLE series (
     studio_id BIGINT NOT NULL,
@@ -310,11 +311,11 @@ CREATE TABLE series (
     CONSTRAINT fk_series_studio_id FOREIGN KEY(studio_id) REFERENCES studio (id)
 );
 
-CREATE INDEX ix_series_live_due_at ON series (due_at) WHERE status <> 'ended';
-
 CREATE INDEX ix_series_live_wallet ON series (studio_id, wallet_id) WHERE status <> 'ended';
 
 CREATE INDEX ix_series_live_coach ON series (studio_id, coach) WHERE status <> 'ended' AND coach IS NOT NULL;
+
+CREATE INDEX ix_series_live_due_at ON series (due_at) WHERE status <> 'ended';
 
 CREATE TABLE wallet_alias (
     studio_id BIGINT NOT NULL,
@@ -358,9 +359,9 @@ CREATE TABLE lot (
     CONSTRAINT ck_lot_paid_minor CHECK (paid_minor >= 0)
 );
 
-CREATE INDEX ix_lot_studio_id_order_id ON lot (studio_id, order_id);
-
 CREATE INDEX ix_lot_studio_id_wallet_id_kind ON lot (studio_id, wallet_id, kind);
+
+CREATE INDEX ix_lot_studio_id_order_id ON lot (studio_id, order_id);
 
 CREATE TABLE shop_order (
     studio_id BIGINT NOT NULL,
@@ -392,15 +393,16 @@ CREATE TABLE hold (
     checkout_opened_at TIMESTAMP WITH TIME ZONE,
     created_at TIMESTAMP WITH TIME ZONE NOT NULL,
     order_id BIGINT,
+    short_orders JSONB NOT NULL,
     CONSTRAINT pk_hold PRIMARY KEY (studio_id, id),
     CONSTRAINT uq_hold_studio_id_booking_id UNIQUE (studio_id, booking_id),
     CONSTRAINT fk_hold_studio_id_booking_id FOREIGN KEY(studio_id, booking_id) REFERENCES booking (studio_id, id),
     CONSTRAINT ck_hold_status CHECK (status IN ('active', 'converted', 'released', 'expired'))
 );
 
-CREATE INDEX ix_hold_active_frees_at ON hold (frees_at) WHERE status = 'active';
-
 CREATE INDEX ix_hold_studio_id_holder ON hold (studio_id, holder) WHERE status = 'active';
+
+CREATE INDEX ix_hold_active_frees_at ON hold (frees_at) WHERE status = 'active';
 
 CREATE TABLE allocation (
     studio_id BIGINT NOT NULL,
@@ -462,9 +464,9 @@ CREATE TABLE series_occurrence (
     CONSTRAINT ck_series_occurrence_booking CHECK (status = 'skipped' OR booking_id IS NOT NULL)
 );
 
-CREATE INDEX ix_series_occurrence_tentative ON series_occurrence (studio_id, series_id, starts_at) WHERE status = 'tentative';
-
 CREATE INDEX ix_series_occurrence_studio_id_booking_id ON series_occurrence (studio_id, booking_id);
+
+CREATE INDEX ix_series_occurrence_tentative ON series_occurrence (studio_id, series_id, starts_at) WHERE status = 'tentative';
 
 CREATE TABLE waitlist_entry (
     studio_id BIGINT NOT NULL,

@@ -77,6 +77,8 @@ def _converge(
     if unclaimed is not None and unclaimed.id == row.wallet_id != wallet.id:
         _claim(session, row, wallet, now)
     row.wallet_id = wallet.id
+    tokens = [hold_id for token in order.holds if (hold_id := _hold_id(token)) is not None]
+    checkout.lock_days(session, studio=studio, order_id=order.id, hold_ids=tokens)
     posted = Posted()
     _post(session, studio, order, wallet, posted, now)
     _settle_holds(session, studio, order, row, posted, now)
@@ -254,11 +256,15 @@ def _settle_holds(
 
 def hold_of(session: Session, *, studio_id: int, token: str) -> Hold | None:
     """Return the hold that a line's `_hold` names; buyers can write there what they like."""
+    hold_id = _hold_id(token)
+    return checkout.find(session, studio_id=studio_id, hold_id=hold_id) if hold_id else None
+
+
+def _hold_id(token: str) -> UUID | None:
     try:
-        hold_id = UUID(token)
+        return UUID(token)
     except ValueError:
         return None
-    return checkout.find(session, studio_id=studio_id, hold_id=hold_id)
 
 
 def _list_unknown(

@@ -184,9 +184,9 @@ def test_the_same_key_books_once(api: Served) -> None:
     api.give(120)
     owner = api.staff(customer=7001)
 
-    for _ in range(2):
-        owner.post("/api/staff/bookings", session_body(), key="desk-1")
+    answers = [owner.post("/api/staff/bookings", session_body(), key="desk-1") for _ in range(2)]
 
+    assert answers[0].json() == answers[1].json()
     assert [entry.action for entry in trail(api)] == ["booking.book"]
     assert credits_of(api) == {"available": 60, "held": 60}
 

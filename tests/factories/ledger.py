@@ -79,7 +79,7 @@ def hold_minutes(
         booking_id=booking_id,
         quantities={kind: quantity for kind, quantity in needed.items() if quantity},
         starts_at=starts_at,
-        order_id=order_id,
+        order_ids=(order_id,) if order_id else (),
     )
     credits.hold(session, need=need, cause=make_cause(at))
 

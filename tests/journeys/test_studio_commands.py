@@ -1,12 +1,16 @@
 """`simstudio apply` and `simstudio doctor` on a studio that is open for business."""
 
+import json
+import uuid
 from collections.abc import Callable, Iterator
 from datetime import date
 from pathlib import Path
 
 import httpx
+import psycopg
 import pytest
 
+from connector.verify import CHECKS
 from tests.factories.sandbox_people import Visitor, at
 from tests.factories.sandbox_process import SandboxProcess, eventually
 from tests.factories.studio import DEMO_FILE
@@ -151,3 +155,25 @@ def test_the_doctor_names_the_cure_for_a_database_that_is_away(sandbox: SandboxP
     assert done.code == 1
     assert "FAIL database does not answer check SIMSTUDIO_DATABASE_URL" in done.words
     assert "Traceback" not in done.words
+
+
+def test_verify_names_every_promise_and_what_breaks_it(sandbox: SandboxProcess) -> None:
+    well = sandbox.run("verify")
+    url = sandbox.env["SIMSTUDIO_DATABASE_URL"]
+    statement = "INSERT INTO wallet (studio_id, id, created_at) VALUES (1, %s, now())"
+    lot = (
+        "INSERT INTO lot (studio_id, id, wallet_id, kind, granted, available, held, spent, expired,"
+        " revoked, source, paid_minor, priority, granted_at)"
+        " VALUES (1, %s, %s, 'simulator_minutes', 60, 60, 0, 0, 0, 0, %s, 0, 50, now())"
+    )
+    odd = uuid.uuid4()
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute(statement, (odd,))
+        connection.execute(lot, (odd, odd, f"odd:{odd}"))
+        broken = sandbox.run("verify", "--json")
+        connection.execute("DELETE FROM lot WHERE id = %s", (odd,))
+
+    assert (well.code, well.out.count("ok  ")) == (0, len(CHECKS))
+    assert broken.code == 1
+    found = json.loads(broken.out)["violations"]
+    assert [str(odd) in each["what"] for each in found] == [True]
