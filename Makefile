@@ -11,7 +11,7 @@ run: $(INSTALLED)
 	@$(BIN)/simstudio sandbox $(ARGS)
 
 test: check
-	@$(BIN)/pytest $(ARGS)
+	@$(BIN)/pytest -n auto --dist loadfile $(ARGS)
 
 bench: $(INSTALLED)
 	@$(BIN)/python tests/bench/main.py
