@@ -101,9 +101,14 @@ def run_migrations() -> None:
 @app.command("apply")
 def apply_file(
     file: Annotated[Path, typer.Argument(help="The studio.toml.", exists=True, dir_okay=False)],
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only print the plan.")] = False,  # noqa: FBT002 - a command-line flag
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only print the plan.")] = False,
+    with_migrations: Annotated[
+        bool, typer.Option("--migrate", help="Bring the schema to this version first.")
+    ] = False,
 ) -> None:
     """Bring the catalogue to what studio.toml says; a second run has nothing to do."""
+    if with_migrations:
+        run_migrations()
     try:
         wanted = studio_file.read(file.read_text(encoding="utf-8"), name=str(file))
         changes = applying.run(_runtime(), wanted, now=datetime.now(UTC), dry_run=dry_run)
@@ -125,7 +130,7 @@ def apply_file(
 
 @app.command("verify")
 def run_verify(
-    as_json: Annotated[bool, typer.Option("--json", help="Machine-readable.")] = False,  # noqa: FBT002 - a command-line flag
+    as_json: Annotated[bool, typer.Option("--json", help="Machine-readable.")] = False,
 ) -> None:
     """Prove the promises over the whole database; exit 1 and a line for each violation."""
     house = _runtime(statement_timeout_seconds=600)
@@ -152,7 +157,7 @@ def run_audit(
     since: Annotated[
         str | None, typer.Option(help="RFC 3339 instant or date; default: 60 days ago.")
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Machine-readable.")] = False,  # noqa: FBT002 - a command-line flag
+    as_json: Annotated[bool, typer.Option("--json", help="Machine-readable.")] = False,
 ) -> None:
     """Pull the shop's orders, recompute what they entitle to, repair; exit 1 after a repair."""
     try:

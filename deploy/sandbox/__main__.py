@@ -48,7 +48,7 @@ def run(
     folder: Annotated[Path, typer.Option("--dir", help="Where everything is kept.")] = Path(
         ".sandbox"
     ),
-    fresh: Annotated[bool, typer.Option("--fresh", help="Throw away earlier data first.")] = False,  # noqa: FBT002 - a command-line flag
+    fresh: Annotated[bool, typer.Option("--fresh", help="Throw away earlier data first.")] = False,
     studio: Annotated[Path, typer.Option(help="The studio.toml to run.", exists=True)] = STUDIO,
     database_url: Annotated[
         str | None,
@@ -122,8 +122,7 @@ def _start(supervisor: Supervisor, folder: Path, port: int, studio: Path, starte
     outside = [sys.executable, "-m", "sandbox.outside", "--port", str(port + 1)]
     outside += ["--dir", str(folder / "outside"), "--studio", str(studio)]
     _child(supervisor, folder, "outside", outside, children)
-    _run("migrate", environment=children)
-    _run("apply", str(studio), environment=children)
+    _run("apply", "--migrate", str(studio), environment=children)
     if not values["SIMSTUDIO_STAFF_KEY"]:
         values["SIMSTUDIO_STAFF_KEY"] = _run(
             "keys", "add", "sandbox", "--shop", shop, environment=children
