@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import shutil
 import signal
 import subprocess
 import tempfile
@@ -13,6 +14,7 @@ from pathlib import Path
 
 import psycopg
 import pytest
+from playwright.sync_api import Browser, expect, sync_playwright
 from sqlalchemy import Engine, create_engine
 from sqlmodel import Session
 
@@ -22,6 +24,17 @@ from connector.runtime import Runtime
 from sandbox import servers
 from sandbox.servers import Server
 from tests.factories.studio import DEMO_FILE, NOW, apply_demo
+
+BROWSERS = ("chromium", "chromium-browser", "google-chrome")
+FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
 
 # Nothing here has to outlive the machine's power supply.
 FAST = ("fsync=off", "synchronous_commit=off", "full_page_writes=off", "max_connections=300")
@@ -139,6 +152,20 @@ def house(template: Servers, new_database: Callable[[], str]) -> Iterator[Runtim
         apply_demo(session)
     yield made
     made.engine.dispose()
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """Start the machine's own browser, or say why there is none."""
+    named = os.environ.get("CHROMIUM")
+    path = named or next((found for name in BROWSERS if (found := shutil.which(name))), None)
+    if path is None:
+        pytest.skip(f"no browser: CHROMIUM is not set and none of {', '.join(BROWSERS)} is on PATH")
+    expect.set_options(timeout=8000)
+    with sync_playwright() as playwright:
+        running = playwright.chromium.launch(executable_path=path, args=FLAGS)
+        yield running
+        running.close()
 
 
 def make_house(database_url: str, redis_url: str, **overrides: object) -> Runtime:

@@ -16,7 +16,9 @@ log = structlog.get_logger(__name__)
 
 # One at a time: a worker that is killed delays one booking, and for no longer than this.
 LEASE = timedelta(seconds=60)
-WAIT_MAX_SECONDS = 64
+# A short outage is over seconds after its end; a long one is not made worse by us.
+PATIENT_AFTER = 10
+WAIT_SECONDS, LONG_WAIT_SECONDS = 10, 64
 # Access that was taken away does not come back by asking every minute.
 REFUSED_WAIT = timedelta(minutes=5)
 
@@ -44,7 +46,8 @@ def _tell(runtime: Runtime, message: OutboxMessage) -> None:
             now=datetime.now(UTC),
         )
     except Unavailable as error:
-        wait = timedelta(seconds=min(2**message.attempts, WAIT_MAX_SECONDS))
+        longest = WAIT_SECONDS if message.attempts <= PATIENT_AFTER else LONG_WAIT_SECONDS
+        wait = timedelta(seconds=min(2**message.attempts, longest))
         _postpone(runtime, message, wait, error.detail)
         bound.warning("message_postponed", detail=error.detail)
     except CalendarRefused as error:

@@ -26,7 +26,8 @@ AdminDoor = Callable[[Studio], AbstractContextManager[Admin]]
 
 BATCH = 50
 LEASE = timedelta(seconds=60)
-WAIT_MAX_SECONDS = 300
+PATIENT_AFTER = 10
+WAIT_SECONDS, LONG_WAIT_SECONDS = 10, 300
 
 
 def read_due(transaction: Door, admin_of: AdminDoor) -> int:
@@ -113,7 +114,8 @@ def _postpone(transaction: Door, studio_id: int, order_id: int, error: str) -> N
     log.warning("order_not_read", order_id=order_id, detail=error)
     with transaction() as session:
         row = session.exec(_row(studio_id, order_id).with_for_update()).one()
-        wait = min(2**row.read_attempts, WAIT_MAX_SECONDS)
+        longest = WAIT_SECONDS if row.read_attempts <= PATIENT_AFTER else LONG_WAIT_SECONDS
+        wait = min(2**row.read_attempts, longest)
         row.read_due_at = datetime.now(UTC) + timedelta(seconds=wait)
         row.last_error = error[:2000]
 

@@ -1,29 +1,17 @@
 """A customer with a phone, from the product page to the calendar on the owner's wall."""
 
 import json
-import os
 import re
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
 import pytest
-from playwright.sync_api import Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
 
 from tests.factories.sandbox_people import Calendars, Visitor, wanted_calendars
 from tests.factories.sandbox_process import SandboxProcess, eventually
 
-BROWSERS = ("chromium", "chromium-browser", "google-chrome")
-FLAGS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
 PHONE, WALL = (390, 844), (1600, 1000)
 ROBIN, ROBINS_ID = "Robin Tremblay", 7301452833281
 EXTENSION = Path(__file__).parents[2] / "shopify" / "extensions" / "studio-booking"
@@ -31,21 +19,15 @@ TEXTS = json.loads((EXTENSION / "locales" / "en.default.json").read_text())["boo
 
 
 @pytest.fixture
-def page() -> Iterator[Page]:
+def page(browser: Browser) -> Iterator[Page]:
     """A phone; afterwards no script has failed on it."""
-    named = os.environ.get("CHROMIUM")
-    path = named or next((found for name in BROWSERS if (found := shutil.which(name))), None)
-    if path is None:
-        pytest.skip(f"no browser: CHROMIUM is not set and none of {', '.join(BROWSERS)} is on PATH")
     errors: list[str] = []
-    with sync_playwright() as playwright:
-        running = playwright.chromium.launch(executable_path=path, args=FLAGS)
-        context = running.new_context(viewport={"width": PHONE[0], "height": PHONE[1]})
-        context.set_default_timeout(10_000)
-        opened = context.new_page()
-        opened.on("pageerror", lambda error: errors.append(str(error)))
-        yield opened
-        running.close()
+    context = browser.new_context(viewport={"width": PHONE[0], "height": PHONE[1]})
+    context.set_default_timeout(10_000)
+    opened = context.new_page()
+    opened.on("pageerror", lambda error: errors.append(str(error)))
+    yield opened
+    context.close()
     assert errors == []
 
 
