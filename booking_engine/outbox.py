@@ -10,7 +10,6 @@ from typing import Any, ClassVar
 from uuid import UUID
 
 from sqlalchemy import BigInteger, Index, PrimaryKeyConstraint, Text, case, text
-from sqlalchemy.dialects.postgresql import insert
 from sqlmodel import Field, Session, SQLModel, col, select, update
 
 from booking_engine.orm import new_id
@@ -46,29 +45,19 @@ class OutboxMessage(SQLModel, table=True):
     last_error: str | None = Field(default=None, sa_type=Text)
 
 
+# Written out, because it stands on the path of every booking.
+_PUBLISH = text("""
+    INSERT INTO outbox_message (studio_id, id, topic, key, version, attempts, created_at, due_at)
+    VALUES (:studio_id, :id, :topic, :key, 1, 0, :now, :now)
+    ON CONFLICT (studio_id, topic, key) WHERE done_at IS NULL
+    DO UPDATE SET version = outbox_message.version + 1, attempts = 0, due_at = excluded.due_at
+""")
+
+
 def publish(session: Session, *, studio_id: int, topic: str, key: str, now: datetime) -> None:
     """Say in this transaction that `key` changed; joins an open message about the same key."""
-    message = {
-        "studio_id": studio_id,
-        "id": new_id(),
-        "topic": topic,
-        "key": key,
-        "version": 1,
-        "attempts": 0,
-        "created_at": now,
-        "due_at": now,
-    }
-    statement = insert(OutboxMessage).values(message)
     session.execute(
-        statement.on_conflict_do_update(
-            index_elements=["studio_id", "topic", "key"],
-            index_where=text("done_at IS NULL"),
-            set_={
-                "version": col(OutboxMessage.version) + 1,
-                "attempts": 0,
-                "due_at": statement.excluded.due_at,
-            },
-        )
+        _PUBLISH, {"studio_id": studio_id, "id": new_id(), "topic": topic, "key": key, "now": now}
     )
 
 

@@ -24,8 +24,8 @@ from rich.table import Table
 from sandbox import servers
 
 HERE = Path(__file__).parent
-ROUNDS = 1
-SECONDS = 1.0
+ROUNDS = 3
+SECONDS = 1.5
 out = Console(width=120)
 
 

@@ -79,24 +79,19 @@ async def ideal_availability(start: int, days: int) -> Response:
     async with app.state.pool.connection() as connection:
         cursor = await connection.execute(ROWS, (start, start + days * 86400))
         rows = await cursor.fetchall()
-    edges: list[tuple[int, int]] = []
-    for _, begins, ends in rows:
-        edges.append((begins, 1))
-        edges.append((ends, -1))
-    edges.sort()
     first, pieces = start // 60, []
+    level = [0] * (days * 48 + 1)
+    for _, begins, ends in rows:
+        for half_hour in range(
+            max(0, (begins - first) // 30), min((ends - first) // 30, days * 48)
+        ):
+            level[half_hour] += 1
     for day in range(days):
-        opening = first + day * 1440 + 9 * 60
-        for minute in range(opening, opening + 12 * 60 + 1, 30):
-            level = deepest = 0
-            for at, step in edges:
-                if at >= minute + 60:
-                    break
-                level += step
-                if at >= minute - 240:
-                    deepest = max(deepest, level)
-            if deepest < 4:
-                pieces.append(f'{{"start":"{minute}","end":"{minute + 60}","n":{4 - deepest}}}')
+        for half_hour in range(day * 48 + 28, day * 48 + 53):
+            free = 4 - max(level[half_hour], level[half_hour + 1] if half_hour < days * 48 else 0)
+            if free > 0:
+                minute = first + half_hour * 30
+                pieces.append(f'{{"start":"{minute}","end":"{minute + 60}","n":{free}}}')
     return Response(("[" + ",".join(pieces) + "]").encode(), media_type="application/json")
 
 
