@@ -80,15 +80,15 @@ async def ideal_availability(start: int, days: int) -> Response:
         cursor = await connection.execute(ROWS, (start, start + days * 86400))
         rows = await cursor.fetchall()
     first, pieces = start // 60, []
-    level = [0] * (days * 48 + 1)
+    level = [0] * (days * 48 + 8)  # the last evening ends after midnight, UTC
     for _, begins, ends in rows:
         for half_hour in range(
-            max(0, (begins - first) // 30), min((ends - first) // 30, days * 48)
+            max(0, (begins - first) // 30), min((ends - first) // 30, len(level))
         ):
             level[half_hour] += 1
     for day in range(days):
         for half_hour in range(day * 48 + 28, day * 48 + 53):
-            free = 4 - max(level[half_hour], level[half_hour + 1] if half_hour < days * 48 else 0)
+            free = 4 - max(level[half_hour], level[half_hour + 1])
             if free > 0:
                 minute = first + half_hour * 30
                 pieces.append(f'{{"start":"{minute}","end":"{minute + 60}","n":{free}}}')
