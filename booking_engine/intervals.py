@@ -93,13 +93,6 @@ def _without(span: tuple[T, T], taken: list[tuple[T, T]]) -> Iterator[tuple[T, T
         yield at, end
 
 
-def intersect(left: Iterable[tuple[T, T]], right: Iterable[tuple[T, T]]) -> list[tuple[T, T]]:
-    """Return the time that lies in both, merged and sorted."""
-    pairs, others = merge(left), merge(right)
-    shared = [(max(a, c), min(b, d)) for a, b in pairs for c, d in others if a < d and c < b]
-    return merge(shared)
-
-
 def covers(merged: Iterable[tuple[T, T]], start: T, end: T) -> bool:
     """Tell whether one of the merged spans contains `[start, end)`."""
     return any(a <= start and end <= b for a, b in merged)

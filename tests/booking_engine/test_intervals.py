@@ -8,7 +8,6 @@ from booking_engine.intervals import (
     Interval,
     covers,
     from_minutes,
-    intersect,
     merge,
     subtract,
     to_minutes,
@@ -120,11 +119,6 @@ def test_merging_joins_what_touches_and_drops_what_is_empty(
 )
 def test_what_is_busy_is_cut_out(busy: list[tuple[int, int]], left: list[tuple[int, int]]) -> None:
     assert subtract([(0, 10), (20, 30)], busy) == left
-
-
-def test_shared_time_is_what_lies_in_both() -> None:
-    assert intersect([(0, 10), (20, 30)], [(5, 25), (29, 40)]) == [(5, 10), (20, 25), (29, 30)]
-    assert intersect([(0, 10)], [(10, 20)]) == []
 
 
 def test_covering_needs_one_span_that_holds_it_all() -> None:

@@ -5,7 +5,7 @@ from itertools import pairwise
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from booking_engine.intervals import Interval, covers, from_minutes, intersect, merge, subtract
+from booking_engine.intervals import Interval, covers, from_minutes, merge, subtract
 
 Spans = list[tuple[int, int]]
 SPANS = st.lists(st.tuples(st.integers(0, 40), st.integers(0, 40)), max_size=7)
@@ -42,15 +42,6 @@ def test_free_and_busy_share_nothing_and_make_up_the_whole(spans: Spans, busy: S
     assert minutes(free) & minutes(busy) == set()
     assert minutes(free) | (minutes(spans) & minutes(busy)) == minutes(spans)
     assert free == merge(free)
-
-
-@THOROUGH
-@given(SPANS, SPANS)
-def test_shared_time_is_the_same_from_either_side(left: Spans, right: Spans) -> None:
-    shared = intersect(left, right)
-
-    assert shared == intersect(right, left)
-    assert minutes(shared) == minutes(left) & minutes(right)
 
 
 @THOROUGH
