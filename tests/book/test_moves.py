@@ -89,9 +89,20 @@ def test_the_first_move_is_free_and_keeps_id_and_code(
     assert is_sound(session)
 
 
-def test_a_booking_may_move_onto_its_own_time(
+def test_a_booking_may_move_onto_its_own_time_where_no_other_is_left(
     session: Session, studio: Studio, booking: Booking
 ) -> None:
+    other = make_wallet(session, studio, 7002)
+    make_lot(session, studio, other, 540, source="test:other")
+    bookings.book(
+        session,
+        studio=studio,
+        request=make_request(START, 180, simulators=3),
+        wallet_id=other.id,
+        actor="test",
+        now=NOW,
+    )
+
     moved = move(session, studio, booking, START + timedelta(minutes=30))
 
     assert moved.starts_at == START + timedelta(minutes=30)
