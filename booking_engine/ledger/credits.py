@@ -279,11 +279,11 @@ def draws_of(session: Session, *, studio_id: int, booking_id: UUID) -> Sequence[
 
 
 def balance(lots: Iterable[Lot], *, now: datetime) -> dict[CreditKind, dict[str, int]]:
-    """Return what is available and held per kind; an expired lot's rest counts no more."""
+    """Return what is available and held per kind, without what expired or frozen lots have left."""
     totals = {kind: {"available": 0, "held": 0} for kind in CreditKind}
     for lot in lots:
         totals[lot.kind]["held"] += lot.held
-        if rules.is_live(lot, now):
+        if rules.is_usable(lot, now):
             totals[lot.kind]["available"] += lot.available
     return totals
 

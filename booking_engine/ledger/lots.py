@@ -32,6 +32,11 @@ def is_live(lot: Lot, at: datetime) -> bool:
     return lot.expires_at is None or at < lot.expires_at
 
 
+def is_usable(lot: Lot, at: datetime) -> bool:
+    """Tell whether the lot's credits can be drawn now: live, and their payment undisputed."""
+    return lot.frozen_at is None and is_live(lot, at)
+
+
 def in_order_of_use(lots: Iterable[Lot]) -> list[Lot]:
     """Sort by priority, then soonest expiry, promotional before paid, oldest, id (D1)."""
     return sorted(
@@ -69,7 +74,7 @@ def _eligible(
     lots: Iterable[Lot], kind: CreditKind, starts_at: datetime, now: datetime
 ) -> list[Lot]:
     return [
-        lot for lot in lots if lot.kind is kind and is_live(lot, starts_at) and is_live(lot, now)
+        lot for lot in lots if lot.kind is kind and is_live(lot, starts_at) and is_usable(lot, now)
     ]
 
 

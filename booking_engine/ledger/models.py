@@ -122,6 +122,7 @@ class Lot(SQLModel, table=True):
     expires_at: datetime | None = None
     granted_at: datetime
     withdrawn_at: datetime | None = None  # its unit is no longer wanted: refunded, edited away
+    frozen_at: datetime | None = None  # since when its payment is disputed; nothing may be drawn
 
 
 class Transfer(SQLModel, table=True):
