@@ -14,7 +14,7 @@ test: check
 	@$(BIN)/pytest -n auto --dist loadfile $(ARGS)
 
 bench: $(INSTALLED)
-	@$(BIN)/python tests/bench/main.py
+	@$(BIN)/python tests/bench/main.py $(ARGS)
 
 check: $(INSTALLED)
 	@$(BIN)/ruff check .

@@ -4,8 +4,10 @@ The set operations work on plain `(start, end)` tuples of anything that can be c
 code serves aware datetimes at the edges and integer minutes in the loops.
 """
 
-from collections.abc import Iterable, Iterator
+from bisect import bisect_right
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
+from operator import itemgetter
 from typing import NamedTuple, TypeVar
 
 T = TypeVar("T", int, datetime)
@@ -93,6 +95,7 @@ def _without(span: tuple[T, T], taken: list[tuple[T, T]]) -> Iterator[tuple[T, T
         yield at, end
 
 
-def covers(merged: Iterable[tuple[T, T]], start: T, end: T) -> bool:
-    """Tell whether one of the merged spans contains `[start, end)`."""
-    return any(a <= start and end <= b for a, b in merged)
+def covers(merged: Sequence[tuple[T, T]], start: T, end: T) -> bool:
+    """Tell whether one of the merged spans (sorted, apart) contains `[start, end)`."""
+    place = bisect_right(merged, start, key=itemgetter(0))
+    return place > 0 and end <= merged[place - 1][1]

@@ -18,6 +18,7 @@ import structlog
 from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
 from booking_engine.booking import book
+from booking_engine.booking.availability import Search
 from booking_engine.booking.book import Taken
 from booking_engine.catalog.studio import Studio
 from booking_engine.errors import Unavailable
@@ -48,12 +49,17 @@ class Mark:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """Ready bytes, right while `mark` is and until `stable_until` (epoch seconds)."""
+    """Ready bytes, right while `mark` is and until `stable_until` (epoch seconds).
+
+    What was asked stands beside, so that the answer can be made again.
+    """
 
     content: bytes
     etag: str
     mark: Mark
     stable_until: float
+    shop: str
+    search: Search
 
 
 class LiveBook:
@@ -91,14 +97,12 @@ class LiveBook:
         return time.monotonic() - self._confirmed_at < FRESH_SECONDS
 
     def answer(self, key: str) -> Answer | None:
-        """Return a kept answer that is still right, None where there is none."""
-        kept = self._answers.get(key)
-        if kept is None or not self.is_fresh():
-            return None
-        if kept.stable_until <= time.time() or not self._is_current(kept.mark):
-            del self._answers[key]
-            return None
-        return kept
+        """Return the answer that was kept last, right or not."""
+        return self._answers.get(key)
+
+    def is_right(self, kept: Answer) -> bool:
+        """Tell whether a kept answer may still be given."""
+        return self.is_fresh() and kept.stable_until > time.time() and self._is_current(kept.mark)
 
     def keep(self, key: str, answer: Answer) -> None:
         """Keep an answer for whoever asks the same."""
@@ -138,8 +142,29 @@ class LiveBook:
             }
         missing = [day for day in mark.days if day not in kept]
         if missing:
-            kept |= await self._read(mark, range(missing[0], missing[-1] + 1), now)
-        return list({each.id: each for day in mark.days for each in kept[day]}.values())
+            read = range(missing[0], missing[-1] + 1)
+            start, end = read.start * DAY_MINUTES, read.stop * DAY_MINUTES
+            rows = await self.read(mark.studio_id, start, end, now=now)
+            kept |= self._split(mark, read, rows)
+        # What lies on several days is listed on each.
+        first = mark.days.start
+        return [
+            each
+            for day in mark.days
+            for each in kept[day]
+            if day == first or each.start >= day * DAY_MINUTES
+        ]
+
+    async def read(self, studio_id: int, start: int, end: int, *, now: datetime) -> list[Taken]:
+        """Return what the tables say is taken in these minutes; raises `Unavailable`."""
+        return await self._query(
+            {
+                "studio_id": studio_id,
+                "start": from_minutes(start),
+                "end": from_minutes(end),
+                "now": now,
+            }
+        )
 
     def _has(self, mark: Mark, day: int) -> bool:
         kept = self._days.get((mark.studio_id, day))
@@ -154,15 +179,8 @@ class LiveBook:
             for day, version in zip(mark.days, mark.versions, strict=True)
         )
 
-    async def _read(self, mark: Mark, days: range, now: datetime) -> dict[int, list[Taken]]:
-        rows = await self._query(
-            {
-                "studio_id": mark.studio_id,
-                "start": from_minutes(days.start * DAY_MINUTES),
-                "end": from_minutes(days.stop * DAY_MINUTES),
-                "now": now,
-            }
-        )
+    def _split(self, mark: Mark, days: range, rows: Sequence[Taken]) -> dict[int, list[Taken]]:
+        """Sort what was read by day, and keep it for whoever asks next."""
         split: dict[int, list[Taken]] = {day: [] for day in days}
         for each in rows:
             first, last = each.start // DAY_MINUTES, (each.end - 1) // DAY_MINUTES
@@ -176,13 +194,13 @@ class LiveBook:
                 self._days[mark.studio_id, day] = version, found
         return split
 
-    async def _query(self, values: dict[str, object]) -> Sequence[Taken]:
+    async def _query(self, values: dict[str, object]) -> list[Taken]:
         # After a restart of the database every pooled connection fails once before it is replaced.
         for _ in range(STALE_MAX):
             try:
                 async with self._pool.connection() as connection:
                     cursor = await connection.execute(book.TAKEN, values)
-                    return [Taken(*row) for row in await cursor.fetchall()]
+                    return [Taken._make(row) for row in await cursor.fetchall()]
             except psycopg.OperationalError as error:
                 failed = error
             except PoolTimeout as error:

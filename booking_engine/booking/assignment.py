@@ -16,6 +16,8 @@ from typing import NamedTuple
 
 # Above this many ways to occupy the bays only the cheapest are followed; up to six bays are exact.
 STATES_MAX = 5_000
+EXACT_BAYS = 6
+MOST_BAYS = 255
 MOVE_COST = 1_000_000
 STRANDED_COST = 1_000_000_000_000
 

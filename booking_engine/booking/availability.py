@@ -4,11 +4,12 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from functools import lru_cache
+from functools import cached_property, lru_cache
+from typing import NamedTuple
 
 from sqlmodel import Session
 
-from booking_engine.booking import assignment, book, coaching, pricing, terms
+from booking_engine.booking import assignment, book, coaching, occupancy, pricing, terms
 from booking_engine.booking.assignment import Piece
 from booking_engine.booking.book import Taken
 from booking_engine.booking.coaching import Roster
@@ -17,7 +18,6 @@ from booking_engine.errors import Invalid
 from booking_engine.intervals import covers, to_minutes
 
 DAYS_MAX = 62
-DAY_MINUTES = 24 * 60
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,8 +34,7 @@ class Search:
     location: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Slot:
+class Slot(NamedTuple):
     """A start that could be booked now; `simulators` bays are there for all of it."""
 
     start: int
@@ -53,14 +52,20 @@ class Plan:
     location: Location
     service: Service
     price_minor: int | None
-    starts: list[int]
+    starts: Sequence[int]
 
     @property
     def around(self) -> tuple[int, int]:
-        """Return the minutes of the book that can matter; nothing matters without a start."""
+        """Return the minutes of the book that can matter: the dates of all sessions, and buffers.
+
+        Nothing matters without a start.
+        """
         if not self.starts:
             return 0, 0
-        return self.starts[0] - DAY_MINUTES, self.starts[-1] + self.search.minutes + DAY_MINUTES
+        midnights = _midnights(self.location, self.search.first, self.search.days)
+        margin = self.studio.widest_buffer_minutes
+        after = bisect_left(midnights, self.starts[-1] + self.search.minutes)
+        return midnights[0] - margin, midnights[after] + margin
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,9 +97,12 @@ def plan(studio: Studio, search: Search, *, now: datetime) -> Plan:
         simulator_minutes=service.burn(minutes=search.minutes, simulators=search.simulators),
         coaching_sessions=studio.coaching.burn(coached) if coached else 0,
     )
-    offered = terms.offered(location, studio.policy.step_minutes, search.first, search.days)
-    starts = _bookable(studio, location, offered, search, now)
-    return Plan(studio, search, location, service, price, starts)
+    starts = _starts(
+        location, studio.policy.step_minutes, search.first, search.days, search.minutes
+    )
+    earliest, horizon = _limits(studio, location, now)
+    bookable = starts[bisect_left(starts, earliest) : bisect_left(starts, horizon)]
+    return Plan(studio, search, location, service, price, bookable)
 
 
 def answer(asked: Plan, taken: Sequence[Taken], *, now: datetime) -> Found:
@@ -117,9 +125,10 @@ def _stable_until(asked: Plan, live: Sequence[Taken], now: datetime) -> float:
     if asked.starts:
         changes.append((asked.starts[0] - policy.lead_minutes) * 60.0)
     changes += [each.blocks_until for each in live if each.blocks_until is not None]
-    soon = now.timestamp()
-    freezing = ((each.start - policy.bay_freeze_minutes) * 60.0 for each in live)
-    changes += [instant for instant in freezing if instant > soon]
+    frozen_until = now.timestamp() / 60 + policy.bay_freeze_minutes
+    freezing = [each.start for each in live if each.start > frozen_until]
+    if freezing:
+        changes.append((min(freezing) - policy.bay_freeze_minutes) * 60.0)
     return min(changes)
 
 
@@ -145,35 +154,47 @@ def _checked(studio: Studio, search: Search) -> tuple[Location, Service]:
     return agreed.location, agreed.service
 
 
-def _bookable(
-    studio: Studio, location: Location, offered: terms.Slots, search: Search, now: datetime
-) -> list[int]:
+@lru_cache(maxsize=4096)
+def _starts(location: Location, step: int, first: date, days: int, minutes: int) -> tuple[int, ...]:
+    """Return the starts of some dates from which the location stays open long enough."""
+    offered = terms.offered(location, step, first, days)
+    return tuple(start for start in offered.starts if covers(offered.open, start, start + minutes))
+
+
+def _limits(studio: Studio, location: Location, now: datetime) -> tuple[int, int]:
+    """Return the first minute that the lead time leaves, and the one that ends the horizon."""
     lead = timedelta(minutes=studio.policy.lead_minutes)
     earliest = -(-int((now + lead).timestamp()) // 60)
     last = terms.last_day(studio.policy, location, now) + timedelta(days=1)
-    horizon = to_minutes(datetime(last.year, last.month, last.day, tzinfo=location.zone))
-    return [
-        start
-        for start in offered.starts
-        if earliest <= start < horizon and covers(offered.open, start, start + search.minutes)
-    ]
+    return earliest, to_minutes(datetime(last.year, last.month, last.day, tzinfo=location.zone))
 
 
 def _slots(asked: Plan, taken: Sequence[Taken], now: datetime) -> list[Slot]:
     search, policy = asked.search, asked.studio.policy
     rosters = _rosters(asked, taken)
     books = _Books(asked, taken, now)
-    slots = []
-    for start in asked.starts:
+    length = search.minutes + policy.buffer_minutes
+    claims = book.claims(taken, policy.buffer_minutes)
+    uses = occupancy.of_windows(claims, books.bays, starts=asked.starts, minutes=length)
+    everything, wanted, slots = len(books.bays), search.simulators, []
+    for start, (touched, deepest) in zip(asked.starts, uses, strict=True):
+        if everything - deepest < wanted:
+            continue
         end = start + search.minutes
-        count = assignment.sellable(
-            books.around(start, end), books.bays, start, end + policy.buffer_minutes
-        )
-        if count < search.simulators:
-            continue
-        coaches = _coaches(rosters, search, start, end, policy.step_minutes)
-        if search.coaching_minutes and not coaches:
-            continue
+        count = everything - touched
+        if touched != deepest:  # some would have to move: can they?
+            if books.all_may_move(start, end):
+                count = everything - deepest
+            else:
+                pieces = books.around(start, end)
+                count = assignment.sellable(pieces, books.bays, start, start + length)
+            if count < wanted:
+                continue
+        coaches: tuple[str, ...] = ()
+        if search.coaching_minutes:
+            coaches = _coaches(rosters, search, start, end, policy.step_minutes)
+            if not coaches:
+                continue
         slots.append(Slot(start, end, count, coaches))
     return slots
 
@@ -189,29 +210,38 @@ def _rosters(asked: Plan, taken: Sequence[Taken]) -> list[Roster]:
 def _coaches(
     rosters: Sequence[Roster], search: Search, start: int, end: int, step: int
 ) -> tuple[str, ...]:
-    if not search.coaching_minutes:
-        return ()
+    minutes = search.coaching_minutes or 0
     return tuple(
         roster.coach.handle
         for roster in rosters
         if search.coach in (None, terms.ANY_COACH, roster.coach.handle)
-        and roster.first_start(start, end, search.coaching_minutes, step) is not None
+        and roster.first_start(start, end, minutes, step) is not None
     )
 
 
 class _Books:
-    """The pieces of each local date (or of the two that a session touches), made once."""
+    """The book by local dates, as a hold would see those on which its session lies."""
 
     def __init__(self, asked: Plan, taken: Sequence[Taken], now: datetime) -> None:
         self._policy, self._now, self._taken = asked.studio.policy, now, taken
         self.bays = [bay.id for bay in asked.studio.simulators_at(asked.location.handle)]
-        first, days = asked.search.first, asked.search.days
-        self._midnights = _midnights(asked.location, first, days)
+        self._midnights = _midnights(asked.location, asked.search.first, asked.search.days)
         self._made: dict[tuple[int, int], list[Piece]] = {}
 
+    def all_may_move(self, start: int, end: int) -> bool:
+        """Tell that depth alone decides: nothing around stands fast, and no buffer is to be kept.
+
+        As they are, the sessions never need more bays than there are (the constraint sees to it).
+        """
+        if self._policy.buffer_minutes or len(self.bays) > assignment.EXACT_BAYS:
+            return False
+        first, after = self._dates(start, end)
+        begins, ends = self._midnights[first], self._midnights[after]
+        return not any(each.start < ends and begins < each.end for each in self._fixed)
+
     def around(self, start: int, end: int) -> list[Piece]:
-        """Return the pieces of the dates on which `[start, end)` lies, as a hold would see them."""
-        dates = bisect_right(self._midnights, start) - 1, bisect_left(self._midnights, end)
+        """Return the pieces of the dates on which `[start, end)` lies."""
+        dates = self._dates(start, end)
         if dates not in self._made:
             span = book.Span(self._midnights[dates[0]], self._midnights[dates[1]])
             self._made[dates] = book.pieces(
@@ -222,6 +252,26 @@ class _Books:
                 now=self._now,
             )
         return self._made[dates]
+
+    def _dates(self, start: int, end: int) -> tuple[int, int]:
+        return bisect_right(self._midnights, start) - 1, bisect_left(self._midnights, end)
+
+    @cached_property
+    def _fixed(self) -> list[Taken]:
+        """Return what may not move on its own date; beside the next date some of it might."""
+        midnights, bays = self._midnights, set(self.bays)
+        frozen_until = to_minutes(self._now) + self._policy.bay_freeze_minutes
+        return [
+            each
+            for each in self._taken
+            if each.resource_id in bays
+            and (
+                each.pinned
+                or each.stranded
+                or each.start < frozen_until
+                or bisect_right(midnights, each.start) != bisect_left(midnights, each.end)
+            )
+        ]
 
 
 @lru_cache(maxsize=4096)

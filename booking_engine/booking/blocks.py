@@ -105,7 +105,7 @@ def declare(
         BlockMove(
             studio_id=studio.id,
             block_id=block.id,
-            allocation_id=found[step.key].id,
+            allocation_id=found[step.key].allocation_id,
             from_resource_id=found[step.key].resource_id,
             to_resource_id=step.bay,
             moved_at=now,
@@ -148,7 +148,7 @@ def lift(session: Session, *, studio: Studio, block_id: UUID, actor: str, now: d
         frozen_until=to_minutes(now) + studio.policy.bay_freeze_minutes,
         gap=studio.policy.buffer_minutes,
     )
-    back = {found[step.key].id for step in moves}
+    back = {found[step.key].allocation_id for step in moves}
     for record in records:
         if record.allocation_id in back:
             record.returned_at = now

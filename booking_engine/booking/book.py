@@ -18,6 +18,7 @@ from sqlmodel import Session
 
 from booking_engine.booking.assignment import Move, Piece
 from booking_engine.booking.models import Allocation, AllocationState
+from booking_engine.booking.occupancy import Claim
 from booking_engine.catalog import schedules
 from booking_engine.catalog.studio import Location, Policy
 from booking_engine.errors import Conflict
@@ -32,16 +33,27 @@ class SlotTaken(Conflict):
 
 
 class Taken(NamedTuple):
-    """A live allocation, its interval in minutes since the epoch; a block's has no booking."""
+    """A live allocation, its interval in minutes since the epoch.
 
-    id: UUID
-    booking_id: UUID | None
+    Whoever only reads the book needs no ids; whoever writes asks for them.
+    """
+
     resource_id: int
     start: int
     end: int
     pinned: bool
+    is_block: bool
+    stranded: bool  # where a block wants to be: it is not re-packed
     blocks_until: float | None  # seconds since the epoch; a held one frees its resource then
-    stranded: bool = False  # where a block wants to be: it is not re-packed
+    id: UUID | None
+    booking_id: UUID | None
+
+    @property
+    def allocation_id(self) -> UUID:
+        """Return the id; raises `ValueError` where the book was read without."""
+        if self.id is None:
+            raise ValueError("the book was read without ids")
+        return self.id
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,18 +65,21 @@ class Span:
 
 
 # For the driver itself, because whoever keeps the book in memory reads it without a session.
-TAKEN = """
-    SELECT id, booking_id, resource_id,
-           (extract(epoch FROM lower(during)) / 60)::bigint,
-           (extract(epoch FROM upper(during)) / 60)::bigint,
-           pinned,
-           CASE WHEN NOT stranded THEN extract(epoch FROM blocks_until)::float8 END,
-           stranded
+_COLUMNS = """
+    resource_id,
+    (extract(epoch FROM lower(during)) / 60)::int,
+    (extract(epoch FROM upper(during)) / 60)::int,
+    pinned, booking_id IS NULL, stranded,
+    CASE WHEN NOT stranded THEN extract(epoch FROM blocks_until)::float8 END
+"""
+_LIVE = """
     FROM allocation
     WHERE studio_id = %(studio_id)s AND state <> 'released'
       AND during && tstzrange(%(start)s, %(end)s)
       AND (blocks_until IS NULL OR blocks_until > %(now)s OR stranded)
 """
+TAKEN = f"SELECT {_COLUMNS}, NULL, NULL {_LIVE}"
+_TAKEN_WITH_IDS = f"SELECT {_COLUMNS}, id, booking_id {_LIVE}"
 
 _LOCK = text("SELECT pg_advisory_xact_lock(:studio_id, :day)")
 
@@ -101,7 +116,8 @@ def taken(session: Session, *, studio_id: int, start: int, end: int, now: dateti
         "end": from_minutes(end),
         "now": now,
     }
-    return [Taken(*row) for row in session.connection().exec_driver_sql(TAKEN, values)]
+    rows = session.connection().exec_driver_sql(_TAKEN_WITH_IDS, values)
+    return [Taken._make(row) for row in rows]
 
 
 def near(found: Sequence[Taken], span: Span, policy: Policy) -> list[Taken]:
@@ -110,29 +126,42 @@ def near(found: Sequence[Taken], span: Span, policy: Policy) -> list[Taken]:
     return [each for each in found if each.start < span.end + gap and span.start < each.end + gap]
 
 
+def claims(found: Iterable[Taken], gap: int) -> list[Claim]:
+    """Return when each resource is in use: a buffer of `gap` minutes follows a session.
+
+    It may run into a block, so a block counts from that much later on, if at all.
+    """
+    if not gap:
+        return [each[:3] for each in found]
+    return [
+        (each.resource_id, each.start + gap, each.end)
+        if each.is_block
+        else (each.resource_id, each.start, each.end + gap)
+        for each in found
+    ]
+
+
 def pieces(
     found: Sequence[Taken], *, bays: Iterable[int], span: Span, policy: Policy, now: datetime
 ) -> list[Piece]:
-    """Return the bays' share of what is taken, as the assignment sees it.
-
-    A buffer follows a session. It may run into a block, so a block counts from that much later on.
-    """
+    """Return the bays' share of what is taken, as the assignment sees it."""
     wanted = set(bays)
     frozen_until = to_minutes(now) + policy.bay_freeze_minutes
-    gap = policy.buffer_minutes
     return [
         Piece(
             key=number,
-            start=each.start if each.booking_id else each.start + gap,
-            end=each.end + gap if each.booking_id else each.end,
-            bay=each.resource_id,
+            start=start,
+            end=end,
+            bay=bay,
             movable=not (each.pinned or each.stranded)
             and each.start >= frozen_until
             and span.start <= each.start
             and each.end <= span.end,
         )
-        for number, each in enumerate(found)
-        if each.resource_id in wanted and (each.booking_id or each.start + gap < each.end)
+        for number, (each, (bay, start, end)) in enumerate(
+            zip(found, claims(found, policy.buffer_minutes), strict=True)
+        )
+        if bay in wanted and start < end
     ]
 
 
@@ -148,7 +177,7 @@ def move(
             text(
                 "UPDATE allocation SET resource_id = :bay WHERE studio_id = :studio_id AND id = :id"
             ),
-            {"bay": step.bay, "studio_id": studio_id, "id": found[step.key].id},
+            {"bay": step.bay, "studio_id": studio_id, "id": found[step.key].allocation_id},
         )
     told = (found[step.key].booking_id for step in moves)
     return {booking_id for booking_id in told if booking_id is not None}

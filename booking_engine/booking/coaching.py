@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
+from functools import cached_property
 
 from booking_engine.booking.book import Taken
 from booking_engine.catalog import schedules
@@ -11,13 +12,19 @@ from booking_engine.catalog.studio import Coach, Location, Studio
 from booking_engine.intervals import covers, subtract
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Roster:
     """One coach around some days: when they work, and what they are already doing."""
 
     coach: Coach
     working: list[Span]
     sessions: list[Span]
+
+    @cached_property
+    def free(self) -> list[Span]:
+        """Return when the coach works and is with nobody, buffers kept on both sides."""
+        gap = self.coach.buffer_minutes
+        return subtract(self.working, [(start - gap, end + gap) for start, end in self.sessions])
 
     def first_start(self, start: int, end: int, minutes: int, step: int) -> int | None:
         """Return the first start of a coached part inside `[start, end)`, None if there is none."""
@@ -28,9 +35,7 @@ class Roster:
 
     def is_free(self, start: int, end: int) -> bool:
         """Tell whether the coach works then and is not with somebody else, buffers included."""
-        gap = self.coach.buffer_minutes
-        busy = any(begin < end + gap and start < until + gap for begin, until in self.sessions)
-        return not busy and covers(self.working, start, end)
+        return covers(self.free, start, end)
 
 
 @dataclass(frozen=True, slots=True)

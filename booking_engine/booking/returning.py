@@ -21,11 +21,11 @@ def moves(
     former place is another's, so leaving out those who cannot go is all the search there is.
     """
     going = {
-        number: former[each.id]
+        number: former[each.allocation_id]
         for number, each in enumerate(found)
-        if each.id in former
-        and former[each.id] in bays
-        and each.resource_id != former[each.id]
+        if each.allocation_id in former
+        and former[each.allocation_id] in bays
+        and each.resource_id != former[each.allocation_id]
         and each.start >= frozen_until
     }
     while True:

@@ -20,7 +20,7 @@ from booking_engine.booking import availability, explain, terms
 from booking_engine.booking.availability import Found, Search, Slot
 from booking_engine.booking.terms import CoachingRequest, SessionRequest
 from booking_engine.catalog.studio import Studio
-from booking_engine.errors import Invalid
+from booking_engine.errors import DomainError, Invalid
 from connector import identity
 from connector.exchange import Reading
 from connector.live import Answer, LiveBook
@@ -29,6 +29,7 @@ from shopify_gateway import signatures
 router = APIRouter(tags=["availability"])
 
 PATH = "/api/availability"
+HEADS_MAX = 20_000
 PROXY_PARAMETERS = frozenset(
     {"shop", "timestamp", "signature", "path_prefix", "logged_in_customer_id"}
 )
@@ -49,15 +50,9 @@ async def find_slots(  # noqa: PLR0913 - the parameters of the query string
     """Return every start that could be booked now."""
     search = Search(service, first, days, minutes, simulators, coaching, coach, location)
     live: LiveBook = request.app.state.live
-    now = datetime.now(UTC)
     studio = await _studio(request, live)
-    asked = availability.plan(studio, search, now=now)
-    mark = live.mark(studio.id, *asked.around)
-    taken = await live.taken(mark, now=now)
-    found = availability.answer(asked, taken, now=now)
-    content = _content(found)
-    etag = f'"{hashlib.blake2b(content, digest_size=16).hexdigest()}"'
-    made = Answer(content, etag, mark, found.stable_until)
+    shop = request.query_params.get("shop", "")
+    made = await _make(live, studio, shop, search, bypass=_wants_tables(request.headers))
     key = _key(request.scope)
     if key is not None:
         live.keep(key, made)
@@ -98,8 +93,28 @@ def explain_time(  # noqa: PLR0913 - the parameters of the query string
     )
 
 
+async def _make(
+    live: LiveBook, studio: Studio, shop: str, search: Search, *, bypass: bool
+) -> Answer:
+    """Make an answer from the book in memory, or from the tables where that is to be bypassed."""
+    now = datetime.now(UTC)
+    asked = availability.plan(studio, search, now=now)
+    mark = live.mark(studio.id, *asked.around)
+    if bypass:
+        taken = await live.read(studio.id, *asked.around, now=now)
+    else:
+        taken = await live.taken(mark, now=now)
+    found = availability.answer(asked, taken, now=now)
+    content = _content(found)
+    etag = f'"{hashlib.blake2b(content, digest_size=16).hexdigest()}"'
+    return Answer(content, etag, mark, found.stable_until, shop, search)
+
+
 class ReadyAnswers:
-    """Answers availability from memory, ahead of the routes, where the answer still holds."""
+    """Answers a search that was made before, ahead of the routes.
+
+    From memory where the last answer still holds, else made again of what the book says now.
+    """
 
     def __init__(self, app: ASGIApp, live: LiveBook, secrets: list[str]) -> None:
         self._app, self._live, self._secrets = app, live, secrets
@@ -108,11 +123,33 @@ class ReadyAnswers:
         """Serve one request, or pass it on."""
         if scope["type"] == "http" and scope["path"] == PATH and scope["method"] == "GET":
             key = _key(scope, self._secrets)
-            ready = self._live.answer(key) if key is not None else None
+            ready = await self._ready(key, Headers(scope=scope)) if key is not None else None
             if ready is not None:
                 await _response(ready, Headers(scope=scope))(scope, receive, send)
                 return
         await self._app(scope, receive, send)
+
+    async def _ready(self, key: str, headers: Headers) -> Answer | None:
+        kept = self._live.answer(key)
+        if kept is None:
+            return None
+        bypass = _wants_tables(headers)
+        if not bypass and self._live.is_right(kept):
+            return kept
+        studio = self._live.studio(kept.shop)
+        if studio is None:
+            return None
+        try:
+            made = await _make(self._live, studio, kept.shop, kept.search, bypass=bypass)
+        except DomainError:
+            return None  # the route says it in full
+        self._live.keep(key, made)
+        return made
+
+
+def _wants_tables(headers: Headers) -> bool:
+    """Tell whether the caller wants nothing from memory (RFC 9111, 5.2.1.4)."""
+    return "no-cache" in headers.get("Cache-Control", "")
 
 
 def _key(scope: Scope, secrets: list[str] | None = None) -> str | None:
@@ -169,10 +206,13 @@ def _content(found: Found) -> bytes:
     asked = found.plan
     zone = asked.location.zone
     price = "null" if asked.price_minor is None else asked.price_minor
+    heads = _heads(zone, asked.search.minutes)
+    tails = {
+        coaches: f',"coaches":{_names(coaches)},"price_minor":{price}}}'
+        for coaches in {slot.coaches for slot in found.slots}
+    }
     slots = ",".join(
-        f'{{"start":"{_local(slot.start, zone)}","end":"{_local(slot.end, zone)}",'
-        f'"simulators":{slot.simulators},"coaches":{_names(slot.coaches)},"price_minor":{price}}}'
-        for slot in found.slots
+        [f"{heads[start]}{count}{tails[coaches]}" for start, _, count, coaches in found.slots]
     )
     # Handles and zone names have no character that JSON would want escaped.
     return (
@@ -185,7 +225,24 @@ def _names(handles: tuple[str, ...]) -> str:
     return "[" + ",".join(f'"{handle}"' for handle in handles) + "]"
 
 
-@lru_cache(maxsize=100_000)
+class _Heads(dict[int, str]):
+    """How a slot begins, per start: the same in every answer about sessions of this length."""
+
+    def __init__(self, zone: ZoneInfo, minutes: int) -> None:
+        super().__init__()
+        self._zone, self._minutes = zone, minutes
+
+    def __missing__(self, start: int) -> str:
+        if len(self) >= HEADS_MAX:
+            self.clear()
+        begins, ends = _local(start, self._zone), _local(start + self._minutes, self._zone)
+        self[start] = head = f'{{"start":"{begins}","end":"{ends}","simulators":'
+        return head
+
+
+_heads = lru_cache(maxsize=256)(_Heads)
+
+
 def _local(minutes: int, zone: ZoneInfo) -> str:
     return datetime.fromtimestamp(minutes * 60, zone).isoformat()
 

@@ -4,6 +4,7 @@ Servers and the load have a core each where there are two; figures of one run co
 runs do not.
 """
 
+import argparse
 import contextlib
 import json
 import os
@@ -26,16 +27,21 @@ from sandbox import servers
 HERE = Path(__file__).parent
 ROUNDS = 3
 SECONDS = 1.5
+COLD = "Cache-Control: no-cache\r\n"  # the tables are asked, nothing comes from memory
 out = Console(width=120)
 
 
 def main() -> int:
-    """Run every measurement, print the table; exit 1 where a ratio misses its limit."""
+    """Run the measurements, print the table; exit 1 where a ratio misses its limit."""
+    parts = {"availability": _availability, "bookings": _bookings}
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("part", nargs="*", help=f"of {', '.join(parts)}; all where none is named")
+    chosen = parser.parse_args().part or list(parts)
     with contextlib.ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="simstudio-bench-")))
         folder.chmod(0o755)
         world = stack.enter_context(_world(folder))
-        rows = _measure(world)
+        rows = [row for part in chosen for row in parts[part](world)]
     table = Table("what", "per second", "p50 ms", "p99 ms", "ratio", "goal")
     missed = 0
     for what, result, ratio, goal in rows:
@@ -82,20 +88,24 @@ class World:
         return result
 
 
-def _measure(world: World) -> list[tuple[str, dict, float | None, float | None]]:
+Row = tuple[str, dict, float | None, float | None]
+
+
+def _availability(world: World) -> list[Row]:
     day = world.seeded.first_day
-    rows: list[tuple[str, dict, float | None, float | None]] = []
+    rows: list[Row] = []
     for days in (1, 7, 30):
         path = f"/api/availability?from={day}&days={days}&minutes=60"
         ready = httpx.get(world.ours + path).content
         httpx.put(world.yardstick + "/bare", content=ready)
         start = int(datetime.combine(day, datetime.min.time(), UTC).timestamp())
         ideal_path = f"/ideal/availability?start={start}&days={days}"
-        bare, warm, ideal, cold = _interleaved(
+        bare, warm, ideal, cold, busy = _interleaved(
             lambda: world.load(world.yardstick, [_get("/bare")], connections=8),
             lambda path=path: world.load(world.ours, [_get(path)], connections=8),
             lambda path=ideal_path: world.load(world.yardstick, [_get(path)], connections=8),
-            lambda path=path: _cold(world, path),
+            lambda path=path: world.load(world.ours, [_get(path, COLD)], connections=8),
+            lambda path=path: _busy(world, path),
         )
         size = f"{len(ready) / 1000:.0f} kB"
         rows.append((f"bare FastAPI route, {size}", bare, None, None))
@@ -104,6 +114,12 @@ def _measure(world: World) -> list[tuple[str, dict, float | None, float | None]]
         rows.append((f"ideal one-query answer, {days} d", ideal, None, None))
         goal = 0.6 if days == 7 else None
         rows.append((f"availability {days} d, cold / ideal", cold, _ratio(cold, ideal), goal))
+        rows.append((f"availability {days} d, book busy / ideal", busy, _ratio(busy, ideal), None))
+    return rows
+
+
+def _bookings(world: World) -> list[Row]:
+    rows: list[Row] = []
     for connections in (1, 8):
         ideal, booked, held = _interleaved(
             lambda n=connections: world.load(
@@ -124,14 +140,14 @@ def _measure(world: World) -> list[tuple[str, dict, float | None, float | None]]
     return rows
 
 
-def _cold(world: World, path: str) -> dict:
+def _busy(world: World, path: str) -> dict:
     """Ask while somebody writes into the book all the time, so that hardly an answer holds."""
     writer = subprocess.Popen(
         [sys.executable, str(HERE / "seeding.py"), world.seeded.url, str(SECONDS + 1)],
         preexec_fn=_on_core(1),
     )
     try:
-        return world.load(world.ours, [_get(path + "&n={n}")], connections=8)
+        return world.load(world.ours, [_get(path)], connections=8)
     finally:
         writer.wait(30)
 
@@ -151,8 +167,8 @@ def _ratio(ours: dict, theirs: dict) -> float:
     return ours["per_second"] / theirs["per_second"]
 
 
-def _get(path: str) -> str:
-    return f"GET {path} HTTP/1.1\r\nHost: bench\r\n\r\n"
+def _get(path: str, header: str = "") -> str:
+    return f"GET {path} HTTP/1.1\r\nHost: bench\r\n{header}\r\n"
 
 
 def _post(path: str, body: str) -> str:
