@@ -12,7 +12,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.middleware.body_limit import RequestBodyLimitMiddleware
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from connector import errors, exchange
+from connector import database, errors, exchange
 from connector.api import (
     attention,
     availability,
@@ -54,7 +54,8 @@ def create_app(runtime: Runtime) -> FastAPI:
     app.include_router(health.router)
     errors.install(app)
     app.add_exception_handler(exchange.Replayed, exchange.replayed)
-    app.state.live = LiveBook(runtime.settings.database_url)
+    app.state.pool = database.make_pool(runtime.settings)
+    app.state.live = LiveBook(runtime.settings.database_url, app.state.pool)
     app.add_middleware(
         availability.ReadyAnswers, live=app.state.live, secrets=runtime.settings.shopify.secrets
     )
@@ -68,9 +69,11 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     # What start-up made lives for ever; looking through it again at each collection costs 40 ms.
     gc.collect()
     gc.freeze()
+    await app.state.pool.open()
     await app.state.live.start()
     yield
     await app.state.live.stop()
+    await app.state.pool.close()
     app.state.runtime.engine.dispose()
 
 

@@ -2,10 +2,13 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
+from typing import Any
 
+import psycopg
 from psycopg import errors as pg
+from psycopg_pool import AsyncConnectionPool
 from sqlalchemy import Engine, create_engine
-from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlmodel import Session
 
@@ -26,6 +29,30 @@ def make_engine(settings: Settings, *, statement_timeout_seconds: int = 8) -> En
 
     READ COMMITTED, because a lock taken under a snapshot that is older than it protects nothing.
     """
+    return create_engine(
+        settings.database_url,
+        isolation_level="READ COMMITTED",
+        pool_size=settings.database.pool_size,
+        max_overflow=0,
+        pool_timeout=5,
+        pool_pre_ping=True,
+        connect_args=_arguments(settings, statement_timeout_seconds),
+    )
+
+
+def make_pool(settings: Settings) -> AsyncConnectionPool:
+    """Make the connections of what stays on the event loop; the pool is opened there."""
+    return AsyncConnectionPool(
+        settings.database_url.replace("postgresql+psycopg://", "postgresql://"),
+        min_size=1,
+        max_size=settings.database.loop_pool_size,
+        timeout=3,
+        open=False,
+        kwargs={"autocommit": True, **_arguments(settings, 8)},
+    )
+
+
+def _arguments(settings: Settings, statement_timeout_seconds: int) -> dict[str, Any]:
     limits = {
         "statement_timeout": f"{statement_timeout_seconds}s",
         "lock_timeout": "4s",
@@ -34,18 +61,10 @@ def make_engine(settings: Settings, *, statement_timeout_seconds: int = 8) -> En
         "timezone": "UTC",
     }
     options = " ".join(f"-c {name}={value}" for name, value in limits.items())
-    arguments: dict[str, object] = {"options": options, "connect_timeout": 5}
+    arguments: dict[str, Any] = {"options": options, "connect_timeout": 5}
     if not settings.database.prepared_statements:
         arguments["prepare_threshold"] = None
-    return create_engine(
-        settings.database_url,
-        isolation_level="READ COMMITTED",
-        pool_size=settings.database.pool_size,
-        max_overflow=0,
-        pool_timeout=5,
-        pool_pre_ping=True,
-        connect_args=arguments,
-    )
+    return arguments
 
 
 def make_door(engine: Engine) -> Door:
@@ -62,12 +81,22 @@ def make_door(engine: Engine) -> Door:
         except PoolTimeout as error:
             raise Busy("every database connection is in use", retry_after_seconds=1) from error
         except DBAPIError as error:
-            if isinstance(error.orig, pg.DataError):
-                raise Invalid("a value has a character or a size that cannot be kept") from error
-            if isinstance(error.orig, _BUSY):
-                raise Busy("the database is busy with that", retry_after_seconds=1) from error
-            if isinstance(error, OperationalError) or error.connection_invalidated:
-                raise Unavailable("the database does not answer", retry_after_seconds=2) from error
-            raise
+            meant = meaning(error.orig)
+            if meant is None and error.connection_invalidated:
+                meant = Unavailable("the database does not answer", retry_after_seconds=2)
+            if meant is None:
+                raise
+            raise meant from error
 
     return transaction
+
+
+def meaning(error: BaseException | None) -> Exception | None:
+    """Return what an error of the driver's means to a caller; None for one of our own making."""
+    if isinstance(error, pg.DataError):
+        return Invalid("a value has a character or a size that cannot be kept")
+    if isinstance(error, _BUSY):
+        return Busy("the database is busy with that", retry_after_seconds=1)
+    if isinstance(error, psycopg.OperationalError):
+        return Unavailable("the database does not answer", retry_after_seconds=2)
+    return None

@@ -39,7 +39,7 @@ class Exchange:
 
     def answer(self, status: int, body: Any) -> Response:
         """Return the answer, kept for whoever asks again with the same `Idempotency-Key`."""
-        content = json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode()
+        content = to_json(body)
         if self.key is not None:
             self.session.add(
                 IdempotencyRecord(
@@ -55,6 +55,11 @@ class Exchange:
         return Response(content, status, PRIVATE, "application/json")
 
 
+def to_json(body: Any) -> bytes:
+    """Write an answer as every route writes it."""
+    return json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode()
+
+
 async def _raw_body(request: Request) -> bytes:
     return await request.body()
 
@@ -66,7 +71,8 @@ def _read(request: Request) -> Iterator[Exchange]:
         yield Exchange(session, caller, studio, datetime.now(UTC))
 
 
-def _write(request: Request, body: Annotated[bytes, Depends(_raw_body)]) -> Iterator[Exchange]:
+def write(request: Request, body: Annotated[bytes, Depends(_raw_body)]) -> Iterator[Exchange]:
+    """Open a transaction that may change things; it commits before the answer leaves."""
     key = request.headers.get("Idempotency-Key")
     digest = idempotency.request_digest(request.method, request.url.path, body)
     with _woken(request), request.app.state.runtime.transaction() as session:
@@ -99,4 +105,4 @@ async def replayed(request: Request, error: Exception) -> Response:
 
 # scope="function": committed first, answered then. A failed commit must not have said 201.
 Reading = Annotated[Exchange, Depends(_read, scope="function")]
-Writing = Annotated[Exchange, Depends(_write, scope="function")]
+Writing = Annotated[Exchange, Depends(write, scope="function")]

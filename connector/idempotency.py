@@ -16,6 +16,16 @@ from connector.tables import IdempotencyRecord
 KEPT_FOR = timedelta(hours=48)
 KEY_MAX = 255
 
+ANSWERED = """
+    SELECT FROM idempotency_record
+    WHERE studio_id = %(studio_id)s AND caller = %(caller)s AND key = %(key)s
+"""
+REMEMBER = """
+    INSERT INTO idempotency_record
+        (studio_id, caller, key, request_digest, status, body, created_at)
+    VALUES (%(studio_id)s, %(caller)s, %(key)s, %(digest)s, 201, %(body)s, %(now)s)
+"""
+
 
 class KeyReused(Invalid):
     """The key was used for another request."""
@@ -29,6 +39,11 @@ def request_digest(method: str, path: str, body: bytes) -> bytes:
     return hashlib.sha256(head + body).digest()
 
 
+def queue(studio_id: int, caller: str, key: str) -> str:
+    """Return the name of the lock for which requests with one key queue."""
+    return f"idempotency:{studio_id}:{caller}:{key}"
+
+
 def replay(
     session: Session, *, studio_id: int, caller: str, key: str, digest: bytes
 ) -> IdempotencyRecord | None:
@@ -40,7 +55,7 @@ def replay(
         raise Invalid(f"Idempotency-Key has 1 to {KEY_MAX} characters")
     session.execute(
         text("SELECT pg_advisory_xact_lock(hashtextextended(:name, 0))"),
-        {"name": f"idempotency:{studio_id}:{caller}:{key}"},
+        {"name": queue(studio_id, caller, key)},
     )
     found = session.exec(
         select(IdempotencyRecord).where(

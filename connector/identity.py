@@ -5,7 +5,7 @@ Signatures are checked over the raw query string before anything else is read fr
 
 import hashlib
 import secrets
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from uuid import UUID
 
@@ -57,18 +57,58 @@ def digest(key: str) -> bytes:
     return hashlib.sha256(key.encode()).digest()
 
 
-def identify(request: Request, session: Session) -> Caller:
-    """Return who calls; raises `Unauthenticated` for proof that does not hold."""
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """What a request shows, before anything is looked up: a shop, or a staff key; and for whom."""
+
+    shop: str | None
+    key: bytes | None = None  # the digest of a staff key
+    customer: str | None = None
+    visitor: str | None = None
+
+    def caller(self, studio_id: int, role: Role | None) -> Caller:
+        """Return who that is in a studio; raises `Invalid` for a customer that is no number."""
+        customer = self.customer
+        if customer is not None and not (
+            customer.isascii() and customer.isdigit() and len(customer) < 19
+        ):
+            raise Invalid("customer is a Shopify customer id, a number")
+        return Caller(studio_id, role, int(customer) if customer else None, self.visitor)
+
+
+def prove(request: Request) -> Proof:
+    """Return what a request shows; raises `Unauthenticated` for a signature that does not hold."""
     authorization = request.headers.get("Authorization")
     if "signature" in request.query_params:
-        return _by_proxy(request, session)
-    if authorization is not None:
-        return _by_bearer(request, session, authorization)
-    shop = request.query_params.get("shop")
-    studio_id = (
-        queries.id_of_shop(session, shop=shop) if shop is not None else queries.only_id(session)
-    )
-    return Caller(studio_id, None, None, None)
+        proven = proxy_caller(request)
+        customer = str(proven.customer_id) if proven.customer_id is not None else None
+        return Proof(proven.shop, customer=customer, visitor=_address(request))
+    if authorization is None:
+        return Proof(request.query_params.get("shop"))
+    scheme, _, key = authorization.partition(" ")
+    if scheme.lower() != "bearer" or not key.startswith(KEY_PREFIX):
+        raise Unauthenticated("write the header as `Authorization: Bearer KEY`")
+    return Proof(None, digest(key.strip()), request.query_params.get("customer"))
+
+
+def identify(request: Request, session: Session) -> Caller:
+    """Return who calls; raises `Unauthenticated` for proof that does not hold."""
+    proof = prove(request)
+    if proof.key is None:
+        studio_id = (
+            queries.id_of_shop(session, shop=proof.shop)
+            if proof.shop is not None
+            else queries.only_id(session)
+        )
+        return proof.caller(studio_id, None)
+    found = session.exec(
+        select(StaffKey).where(
+            col(StaffKey.digest) == proof.key, col(StaffKey.revoked_at).is_(None)
+        )
+    ).first()
+    if found is None:
+        raise Unauthenticated("that key is unknown or was revoked")
+    return proof.caller(found.studio_id, found.role)
 
 
 def proxy_caller(request: Request) -> ProxyCaller:
@@ -81,31 +121,6 @@ def proxy_caller(request: Request) -> ProxyCaller:
         )
     except signatures.BadSignature as error:
         raise Unauthenticated(str(error)) from None
-
-
-def _by_proxy(request: Request, session: Session) -> Caller:
-    proven = proxy_caller(request)
-    studio_id = queries.id_of_shop(session, shop=proven.shop)
-    return Caller(studio_id, None, proven.customer_id, _address(request))
-
-
-def _by_bearer(request: Request, session: Session, authorization: str) -> Caller:
-    scheme, _, key = authorization.partition(" ")
-    if scheme.lower() != "bearer" or not key.startswith(KEY_PREFIX):
-        raise Unauthenticated("write the header as `Authorization: Bearer KEY`")
-    found = session.exec(
-        select(StaffKey).where(
-            col(StaffKey.digest) == digest(key.strip()), col(StaffKey.revoked_at).is_(None)
-        )
-    ).first()
-    if found is None:
-        raise Unauthenticated("that key is unknown or was revoked")
-    customer = request.query_params.get("customer")
-    if customer is not None and not (
-        customer.isascii() and customer.isdigit() and len(customer) < 19
-    ):
-        raise Invalid("customer is a Shopify customer id, a number")
-    return Caller(found.studio_id, found.role, int(customer) if customer else None, None)
 
 
 def _address(request: Request) -> str:
@@ -153,13 +168,20 @@ def require_customer(caller: Caller) -> int:
 
 def holder_of(session: Session, caller: Caller, *, now: datetime) -> Holder:
     """Return who holds, and how much they may; raises `Unauthenticated` for mere strangers."""
+    found = holder(caller)
+    if caller.customer_id is None:
+        return found
+    return replace(found, wallet_id=wallet_of(session, caller, now=now))
+
+
+def holder(caller: Caller) -> Holder:
+    """Return who holds, their wallet left open; raises as `holder_of` does."""
     if caller.role is not None:
-        wallet_id = wallet_of(session, caller, now=now) if caller.customer_id else None
         if caller.role not in ACTS_FOR_CUSTOMERS:
             raise Forbidden(f"a {caller.role.value} key does not hold sessions")
-        return Holder(caller.name, holds.STAFF_CAPS, wallet_id)
+        return Holder(caller.name, holds.STAFF_CAPS)
     if caller.customer_id is not None:
-        return Holder(caller.name, holds.CUSTOMER_CAPS, wallet_of(session, caller, now=now))
+        return Holder(caller.name, holds.CUSTOMER_CAPS)
     if caller.visitor is None:
         raise Unauthenticated("sessions are held through the shop, or with a staff key")
     return Holder(caller.name, holds.VISITOR_CAPS)

@@ -65,11 +65,9 @@ class Answer:
 class LiveBook:
     """One process's memory of the book. Lives on the event loop; nothing here blocks it."""
 
-    def __init__(self, database_url: str) -> None:
+    def __init__(self, database_url: str, pool: AsyncConnectionPool) -> None:
         self._url = database_url.replace("postgresql+psycopg://", "postgresql://")
-        self._pool = AsyncConnectionPool(
-            self._url, min_size=1, max_size=4, timeout=3, open=False, kwargs={"autocommit": True}
-        )
+        self._pool = pool
         self._task: asyncio.Task[None] | None = None
         self._stopping = False
         self._confirmed_at = float("-inf")
@@ -81,16 +79,14 @@ class LiveBook:
 
     async def start(self) -> None:
         """Begin to listen; what cannot be heard yet is read from the tables."""
-        await self._pool.open()
         self._task = asyncio.create_task(self._listen_for_ever())
 
     async def stop(self) -> None:
-        """Stop listening and close the connections."""
+        """Stop listening."""
         self._stopping = True
         if self._task is not None:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
-        await self._pool.close()
 
     def is_fresh(self) -> bool:
         """Tell whether what is kept may be believed now."""

@@ -77,7 +77,10 @@ class ApiSettings(_Group):
 class DatabaseSettings(_Group):
     """`SIMSTUDIO_DATABASE__...`"""
 
-    pool_size: int = Field(10, ge=1, le=100, description="connections per process")
+    pool_size: int = Field(10, ge=1, le=100, description="connections per process, for its threads")
+    loop_pool_size: int = Field(
+        8, ge=1, le=100, description="connections per API process, for its event loop"
+    )
     prepared_statements: bool = Field(
         default=True, description="turn off behind PgBouncer below 1.21 in transaction mode"
     )

@@ -5,6 +5,7 @@ on a thread of its own, because publishing to a hung Redis can block and no requ
 """
 
 import threading
+import time
 
 import structlog
 from celery import Celery
@@ -12,6 +13,8 @@ from kombu.exceptions import OperationalError
 from redis.exceptions import RedisError
 
 log = structlog.get_logger(__name__)
+
+PAUSE_SECONDS = 0.05  # a busy second needs no more wake-ups than a worker can follow
 
 TASKS = {"inbox": "inbox.drain", "outbox": "outbox.drain"}
 
@@ -44,3 +47,4 @@ class Wakeups:
                     self._celery.send_task(TASKS[queue], ignore_result=True, retry=False)
                 except (OperationalError, RedisError, OSError) as error:
                     log.info("wakeup_lost", queue=queue, error=type(error).__name__)
+            time.sleep(PAUSE_SECONDS)

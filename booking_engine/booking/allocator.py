@@ -1,7 +1,6 @@
 """Takes the bays and the coach for a session, moving others where that makes room."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from uuid import UUID
 
@@ -11,6 +10,7 @@ from sqlmodel import Session
 from booking_engine import attention, outbox
 from booking_engine.booking import assignment, block_time, book, coaching, states
 from booking_engine.booking.book import SlotTaken, Taken
+from booking_engine.booking.drafts import Seats
 from booking_engine.booking.models import BookingStatus
 from booking_engine.booking.policies import Actor
 from booking_engine.booking.terms import Terms
@@ -25,22 +25,6 @@ class CoachUnavailable(Conflict):
     """No coach who was asked for works at that time."""
 
     code = "coach_unavailable"
-
-
-@dataclass(frozen=True, slots=True)
-class Seats:
-    """What a session will take: its bays, and the coach for the coached part."""
-
-    bays: tuple[int, ...]
-    coach_id: int | None
-    coached: Interval | None
-
-    def resources(self, during: Interval) -> list[tuple[int, Interval]]:
-        """Return each resource with the interval for which it is taken."""
-        taken = [(bay, during) for bay in self.bays]
-        if self.coach_id is not None and self.coached is not None:
-            taken.append((self.coach_id, self.coached))
-        return taken
 
 
 _LAPSE = text("""
@@ -107,15 +91,26 @@ def seat(
     if instead_of is not None:
         # Where a block waits for its time, a booking that moves cannot stay either.
         found = [each for each in found if each.booking_id != instead_of or each.stranded]
-    placement = place_bays(studio, terms, found, span, now)
-    choice = find_coach(studio, terms, found)
-    moved = book.move(session, studio_id=studio.id, found=found, moves=placement.moves)
+    seats, moves = choose(studio, terms, found, span, now)
+    moved = book.move(session, studio_id=studio.id, found=found, moves=moves)
     for booking_id in sorted(moved):
         tell(session, studio_id=studio.id, booking_id=booking_id, now=now)
-    coached = (
-        Interval.lasting(from_minutes(choice.start), terms.coaching_minutes) if choice else None
-    )
-    return Seats(placement.bays, choice.coach.id if choice else None, coached)
+    return seats
+
+
+def choose(
+    studio: Studio, terms: Terms, found: Sequence[Taken], span: book.Span, now: datetime
+) -> tuple[Seats, tuple[assignment.Move, ...]]:
+    """Return the seats for a session and the moves (by place in `found`) that make room. Pure.
+
+    Raises `SlotTaken` or `CoachUnavailable`.
+    """
+    placement = place_bays(studio, terms, found, span, now)
+    choice = find_coach(studio, terms, found)
+    if choice is None:
+        return Seats(placement.bays, None, None), placement.moves
+    coached = Interval.lasting(from_minutes(choice.start), terms.coaching_minutes)
+    return Seats(placement.bays, choice.coach.id, coached), placement.moves
 
 
 def days_touched(studio: Studio, location: Location, during: Interval) -> list[date]:

@@ -7,7 +7,7 @@ other instead of dead-locking inside the exclusion constraint, which stays the j
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from psycopg.errors import ExclusionViolation
@@ -65,23 +65,26 @@ class Span:
 
 
 # For the driver itself, because whoever keeps the book in memory reads it without a session.
-_COLUMNS = """
+COLUMNS = """
     resource_id,
     (extract(epoch FROM lower(during)) / 60)::int,
     (extract(epoch FROM upper(during)) / 60)::int,
     pinned, booking_id IS NULL, stranded,
     CASE WHEN NOT stranded THEN extract(epoch FROM blocks_until)::float8 END
 """
-_LIVE = """
+LIVE = """
     FROM allocation
     WHERE studio_id = %(studio_id)s AND state <> 'released'
       AND during && tstzrange(%(start)s, %(end)s)
       AND (blocks_until IS NULL OR blocks_until > %(now)s OR stranded)
 """
-TAKEN = f"SELECT {_COLUMNS}, NULL, NULL {_LIVE}"
-_TAKEN_WITH_IDS = f"SELECT {_COLUMNS}, id, booking_id {_LIVE}"
+TAKEN = f"SELECT {COLUMNS}, NULL, NULL {LIVE}"
+_TAKEN_WITH_IDS = f"SELECT {COLUMNS}, id, booking_id {LIVE}"
 
-_LOCK = text("SELECT pg_advisory_xact_lock(:studio_id, :day)")
+# The days come in order, so that rivals queue for them in one order.
+LOCK_DAYS = """
+    SELECT count(pg_advisory_xact_lock(%(studio_id)s, day)) FROM unnest(%(days)s::int[]) AS day
+"""
 
 
 def days_of(during: Interval, location: Location) -> list[date]:
@@ -93,8 +96,12 @@ def days_of(during: Interval, location: Location) -> list[date]:
 
 def lock_days(session: Session, *, studio_id: int, days: Iterable[date]) -> None:
     """Queue for these days of the book, in order, until the transaction ends."""
-    for day in sorted(set(days)):
-        session.execute(_LOCK, {"studio_id": studio_id, "day": day.toordinal()})
+    session.connection().exec_driver_sql(LOCK_DAYS, days_queue(studio_id, days))
+
+
+def days_queue(studio_id: int, days: Iterable[date]) -> dict[str, Any]:
+    """Return the values of `LOCK_DAYS`."""
+    return {"studio_id": studio_id, "days": sorted({day.toordinal() for day in days})}
 
 
 def span_of(days: Sequence[date], location: Location) -> Span:

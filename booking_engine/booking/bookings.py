@@ -1,8 +1,6 @@
 """Bookings: made with credits or from a paid hold, read, cancelled, begun and completed."""
 
-import secrets
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -11,9 +9,10 @@ from sqlalchemy import tuple_
 from sqlmodel import Session, col, select
 
 from booking_engine import attention
-from booking_engine.booking import allocator, policies, states, terms
+from booking_engine.booking import allocator, drafts, express, policies, states, terms
 from booking_engine.booking import book as days
-from booking_engine.booking.allocator import Seats
+from booking_engine.booking.drafts import Owner, Seats
+from booking_engine.booking.express import Asked
 from booking_engine.booking.models import Allocation, AllocationState, Booking, BookingStatus
 from booking_engine.booking.policies import Actor
 from booking_engine.booking.pricing import Basket
@@ -23,13 +22,9 @@ from booking_engine.catalog.studio import Coach, Simulator, Studio
 from booking_engine.errors import Conflict, NotFound
 from booking_engine.intervals import Interval
 from booking_engine.ledger import credits, wallets
-from booking_engine.ledger.credits import Need
 from booking_engine.ledger.models import CreditKind
 from booking_engine.ledger.transfers import Cause
-from booking_engine.orm import new_id
 
-CODE_LETTERS = "23456789ABCDEFGHJKMNPQRSTUVWXYZ"  # nothing that can be misread aloud
-CODE_LENGTH = 8
 LIVE = (BookingStatus.CONFIRMED, BookingStatus.CHECKED_IN)
 HOLDING = (BookingStatus.HELD, BookingStatus.AWAITING_PAYMENT)
 
@@ -46,15 +41,6 @@ class AlreadyCancelled(Conflict):
     code = "already_cancelled"
 
 
-@dataclass(frozen=True, slots=True)
-class Owner:
-    """Whose a new booking is, and how firmly: held until an instant, or confirmed (None)."""
-
-    wallet_id: UUID | None
-    status: BookingStatus
-    until: datetime | None
-
-
 def book(
     session: Session,
     *,
@@ -69,42 +55,16 @@ def book(
     Raises what the rules refuse, `SlotTaken`, and `NotEnoughCredits`.
     """
     agreed = terms.agree(studio, request, now=now)
-    wallets.lock(session, studio_id=studio.id, wallet_id=wallet_id)
-    seats = allocator.seat(session, studio=studio, terms=agreed, now=now)
-    owner = Owner(wallet_id, BookingStatus.CONFIRMED, None)
-    booking = write(session, studio=studio, terms=agreed, seats=seats, owner=owner, now=now)
-    credits.hold(session, need=need(booking), cause=Cause("booked", booking.code, actor, now))
-    allocator.tell(session, studio_id=studio.id, booking_id=booking.id, now=now)
-    session.flush()
-    return booking
+    asked = Asked(studio, agreed, wallet_id, None, actor, now)
+    written = express.carry(session, asked, express.book_now)
+    return get(session, studio_id=studio.id, booking_id=written.booking.id)
 
 
 def write(
     session: Session, *, studio: Studio, terms: Terms, seats: Seats, owner: Owner, now: datetime
 ) -> Booking:
     """Write a booking and take its seats; raises `SlotTaken` if the constraint objects."""
-    booking = Booking(
-        studio_id=studio.id,
-        id=new_id(),
-        code="".join(secrets.choice(CODE_LETTERS) for _ in range(CODE_LENGTH)),
-        status=states.begin(owner.status),
-        wallet_id=owner.wallet_id,
-        location_id=terms.location.id,
-        service=terms.service.handle,
-        starts_at=terms.during.start,
-        ends_at=terms.during.end,
-        simulators=terms.simulators,
-        coaching_starts_at=seats.coached.start if seats.coached else None,
-        coaching_ends_at=seats.coached.end if seats.coached else None,
-        any_coach=terms.coaching_minutes > 0 and terms.coach is None,
-        simulator_minutes=terms.simulator_minutes,
-        coaching_sessions=terms.coaching_sessions,
-        price_minor=terms.basket.total_minor,
-        # As it will be read back: JSON knows lists, not tuples.
-        policy={**asdict(studio.policy), "cancel": [asdict(tier) for tier in studio.policy.cancel]},
-        created_at=now,
-        confirmed_at=now if owner.until is None else None,
-    )
+    booking = Booking(**drafts.booking_row(studio, terms, seats, owner, now))
     session.add(booking)
     session.flush()
     take(session, booking=booking, seats=seats, terms=terms, until=owner.until)
@@ -122,29 +82,6 @@ def take(
         resources=seats.resources(terms.during),
         pinned=terms.simulator.id if terms.simulator else None,
         blocks_until=until,
-    )
-
-
-def need(booking: Booking, *, order_ids: tuple[int, ...] = ()) -> Need:
-    """Return the credits that a booking burns, as the ledger wants to hear it."""
-    if booking.wallet_id is None:
-        raise ValueError(f"booking {booking.code} has no wallet that could pay")
-    quantities = {
-        CreditKind.SIMULATOR_MINUTES: booking.simulator_minutes,
-        CreditKind.COACHING_SESSIONS: booking.coaching_sessions,
-    }
-    return Need(
-        studio_id=booking.studio_id,
-        wallet_id=booking.wallet_id,
-        booking_id=booking.id,
-        quantities={
-            kind: quantity
-            for kind, quantity in quantities.items()
-            if quantity and not booking.complimentary
-        },
-        starts_at=booking.starts_at,
-        attempt=booking.funding,
-        order_ids=order_ids,
     )
 
 

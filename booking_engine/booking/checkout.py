@@ -13,7 +13,7 @@ from sqlalchemy import text
 from sqlmodel import Session, col, select
 
 from booking_engine import attention
-from booking_engine.booking import allocator, book, bookings, holds, states
+from booking_engine.booking import allocator, book, bookings, drafts, holds, states
 from booking_engine.booking.allocator import CoachUnavailable
 from booking_engine.booking.book import SlotTaken
 from booking_engine.booking.models import Booking, BookingStatus, Hold, HoldStatus
@@ -103,7 +103,7 @@ def redeem(
                 _seat_again(session, studio, booking, agreed, now)
             booking.wallet_id = wallet_id
             paid_by = (*hold.short_orders, order_id)
-            need = bookings.need(booking, order_ids=paid_by)
+            need = drafts.need(booking, order_ids=paid_by)
             credits.hold(session, need=need, cause=cause)
     except (SlotTaken, CoachUnavailable):
         return _credited(session, studio, booking, order_id, "slot_lost", now)

@@ -90,7 +90,7 @@ def _spans(taken: Sequence[Taken], coach: Coach, *, is_away: bool) -> list[Span]
     return sorted(
         (each.start, each.end)
         for each in taken
-        if each.resource_id == coach.id and (each.booking_id is None) is is_away
+        if each.resource_id == coach.id and each.is_block is is_away
     )
 
 

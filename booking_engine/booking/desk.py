@@ -11,9 +11,9 @@ from uuid import UUID
 
 from sqlmodel import Session
 
-from booking_engine.booking import allocator, bookings, terms
+from booking_engine.booking import allocator, bookings, drafts, terms
 from booking_engine.booking import book as days
-from booking_engine.booking.bookings import Owner
+from booking_engine.booking.drafts import Owner
 from booking_engine.booking.models import Booking, BookingStatus
 from booking_engine.booking.policies import Actor
 from booking_engine.booking.terms import SessionRequest, Terms
@@ -88,7 +88,7 @@ def book(
     )
     booking.complimentary = order.is_complimentary
     cause = Cause("booked", booking.code, actor, now)
-    credits.hold(session, need=bookings.need(booking), cause=cause)
+    credits.hold(session, need=drafts.need(booking), cause=cause)
     allocator.tell(session, studio_id=studio.id, booking_id=booking.id, now=now)
     session.flush()
     return Made(booking, overrode, displaced)

@@ -1,16 +1,16 @@
 """Holds: the slot is yours for a while; paid in time it becomes a booking (rules D2, D7, D9)."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
-from sqlalchemy import text
 from sqlmodel import Session, col, select
 
 from booking_engine import attention
-from booking_engine.booking import allocator, bookings, states, terms
-from booking_engine.booking.bookings import Owner
+from booking_engine.booking import allocator, bookings, express, states, terms
+from booking_engine.booking.express import Asked, Seen, Written
 from booking_engine.booking.models import Booking, BookingStatus, Hold, HoldStatus
 from booking_engine.booking.policies import Actor
 from booking_engine.booking.pricing import Basket
@@ -70,30 +70,21 @@ def place(
 
     Raises `Invalid` for what the rules refuse, `TooManyHolds`, `SlotTaken`.
     """
-    agreed = terms.agree(studio, request, now=now)
-    _queue(session, studio.id, holder.name)
-    _refuse_too_many(session, studio, holder, agreed.during.minutes, now)
-    seats = allocator.seat(session, studio=studio, terms=agreed, now=now)
-    expires_at = now + timedelta(minutes=studio.policy.hold_minutes)
-    owner = Owner(holder.wallet_id, BookingStatus.HELD, expires_at)
-    booking = bookings.write(
-        session, studio=studio, terms=agreed, seats=seats, owner=owner, now=now
+    asked = Asked(
+        studio, terms.agree(studio, request, now=now), holder.wallet_id, holder.name, "", now
     )
+    written = express.carry(
+        session, asked, lambda asked, seen: decide(asked, seen, caps=holder.caps)
+    )
+    return get(session, studio_id=studio.id, hold_id=written.hold.id)
+
+
+def decide(asked: Asked, seen: Seen, *, caps: Caps) -> Written:
+    """Decide upon a hold; raises `TooManyHolds`, `SlotTaken`, `CoachUnavailable`. Pure."""
+    _refuse_too_many(seen.holds, caps, asked.terms.during.minutes, asked.now)
     hold_id = uuid4()
-    hold = Hold(
-        studio_id=studio.id,
-        id=hold_id,
-        booking_id=booking.id,
-        status=HoldStatus.ACTIVE,
-        holder=holder.name,
-        cart=cart(agreed.basket, currency=studio.currency, hold_id=hold_id),
-        expires_at=expires_at,
-        frees_at=expires_at,
-        created_at=now,
-    )
-    session.add(hold)
-    session.flush()
-    return hold
+    in_cart = cart(asked.terms.basket, currency=asked.studio.currency, hold_id=hold_id)
+    return express.hold_now(asked, seen, hold_id=hold_id, cart=in_cart)
 
 
 def cart(basket: Basket, *, currency: str, hold_id: UUID | None = None) -> dict[str, Any]:
@@ -219,34 +210,13 @@ def expire_due(session: Session, *, now: datetime, limit: int) -> int:
     return len(due)
 
 
-def _queue(session: Session, studio_id: int, holder: str) -> None:
-    session.execute(
-        text("SELECT pg_advisory_xact_lock(hashtextextended(:name, 0))"),
-        {"name": f"holder:{studio_id}:{holder}"},
-    )
-
-
 def _refuse_too_many(
-    session: Session, studio: Studio, holder: Holder, minutes: int, now: datetime
+    active: Sequence[tuple[datetime, int]], caps: Caps, minutes: int, now: datetime
 ) -> None:
-    active = session.execute(
-        select(Hold.expires_at, Booking.starts_at, Booking.ends_at)
-        .join(
-            Booking,
-            (col(Booking.studio_id) == col(Hold.studio_id))
-            & (col(Booking.id) == col(Hold.booking_id)),
-        )
-        .where(
-            col(Hold.studio_id) == studio.id,
-            col(Hold.holder) == holder.name,
-            col(Hold.status) == HoldStatus.ACTIVE,
-            col(Hold.expires_at) > now,
-        )
-        .order_by(col(Hold.expires_at))
-    ).all()
-    held = sum((ends - starts).total_seconds() / 60 for _, starts, ends in active)
-    too_long = holder.caps.minutes is not None and held + minutes > holder.caps.minutes
-    if active and (len(active) >= holder.caps.holds or too_long):
+    """Raise `TooManyHolds` where active holds (until when, how long; soonest first) fill a cap."""
+    held = sum(length for _, length in active)
+    too_long = caps.minutes is not None and held + minutes > caps.minutes
+    if active and (len(active) >= caps.holds or too_long):
         release_at = active[0][0]
         raise TooManyHolds(
             f"you hold {len(active)} sessions; pay or release one, or wait for one to lapse",

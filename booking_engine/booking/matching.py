@@ -11,10 +11,10 @@ from uuid import UUID
 
 from sqlmodel import Session
 
-from booking_engine.booking import allocator, bookings, offers, openings, waitlist
+from booking_engine.booking import allocator, bookings, drafts, offers, openings, waitlist
 from booking_engine.booking.allocator import CoachUnavailable
 from booking_engine.booking.book import SlotTaken
-from booking_engine.booking.bookings import Owner
+from booking_engine.booking.drafts import Owner
 from booking_engine.booking.holds import HoldConverted
 from booking_engine.booking.models import BookingStatus
 from booking_engine.booking.openings import Openings, Window
@@ -158,7 +158,7 @@ def _book(
     owner = Owner(entry.wallet_id, BookingStatus.CONFIRMED, None)
     booking = bookings.write(session, studio=studio, terms=terms, seats=seats, owner=owner, now=now)
     cause = Cause("booked", booking.code, ACTOR, now)
-    credits.hold(session, need=bookings.need(booking), cause=cause)
+    credits.hold(session, need=drafts.need(booking), cause=cause)
     waitlist.close(entry, EntryStatus.BOOKED, booking_id=booking.id, now=now)
     allocator.tell(session, studio_id=studio.id, booking_id=booking.id, now=now)
     session.flush()

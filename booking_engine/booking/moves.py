@@ -7,7 +7,7 @@ from uuid import UUID
 from sqlmodel import Session
 
 from booking_engine import attention
-from booking_engine.booking import allocator, bookings, terms
+from booking_engine.booking import allocator, bookings, drafts, terms
 from booking_engine.booking.bookings import NotCancellable
 from booking_engine.booking.models import Booking
 from booking_engine.booking.policies import Actor
@@ -140,7 +140,7 @@ def _fund_again(
         attempt=booking.funding,
     )
     booking.funding += 1
-    need = bookings.need(booking)
+    need = drafts.need(booking)
     credits.hold(session, need=need, cause=cause)
     kept = given_up * (100 - price.percent) // 100
     if price.is_free and kept and not booking.complimentary:

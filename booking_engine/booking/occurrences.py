@@ -13,10 +13,10 @@ from uuid import UUID
 from sqlmodel import Session, col, select
 
 from booking_engine import attention
-from booking_engine.booking import allocator, bookings, states, terms
+from booking_engine.booking import allocator, bookings, drafts, states, terms
 from booking_engine.booking.allocator import CoachUnavailable
 from booking_engine.booking.book import SlotTaken
-from booking_engine.booking.bookings import Owner
+from booking_engine.booking.drafts import Owner
 from booking_engine.booking.models import Booking, BookingStatus
 from booking_engine.booking.policies import Actor
 from booking_engine.booking.series_models import (
@@ -206,7 +206,7 @@ def lock_bookings(
 
 def _pay(session: Session, booking: Booking, actor: str, now: datetime) -> None:
     cause = Cause("booked", booking.code, actor, now)
-    credits.hold(session, need=bookings.need(booking), cause=cause)
+    credits.hold(session, need=drafts.need(booking), cause=cause)
     states.change(booking, BookingStatus.CONFIRMED, actor=Actor.SYSTEM)
     booking.confirmed_at = now
     session.flush()

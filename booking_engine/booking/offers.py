@@ -11,8 +11,8 @@ from zoneinfo import ZoneInfo
 
 from sqlmodel import Session, col, select
 
-from booking_engine.booking import allocator, bookings, holds, states
-from booking_engine.booking.bookings import Owner
+from booking_engine.booking import allocator, bookings, drafts, holds, states
+from booking_engine.booking.drafts import Owner
 from booking_engine.booking.holds import HoldExpired
 from booking_engine.booking.models import Booking, BookingStatus, Hold, HoldStatus
 from booking_engine.booking.policies import Actor
@@ -151,7 +151,7 @@ def confirm(
     if hold.status is not HoldStatus.ACTIVE or booking.status not in bookings.HOLDING:
         raise HoldExpired("the offer is no longer open")
     cause = Cause("booked", booking.code, actor, now)
-    credits.hold(session, need=bookings.need(booking), cause=cause)
+    credits.hold(session, need=drafts.need(booking), cause=cause)
     allocator.keep(session, studio_id=studio.id, booking_id=booking.id, until=None)
     states.change(booking, BookingStatus.CONFIRMED, actor=Actor.SYSTEM)
     booking.confirmed_at = now

@@ -34,13 +34,19 @@ def load(session: Session, *, studio_id: int) -> Studio:
     revision = session.exec(found).first()
     if revision is None:
         raise NotFound(f"there is no studio {studio_id}")
-    cached = _cache.get(studio_id)
-    if cached is None or cached.revision != revision or cached.id != studio_id:
-        cached = _read(session, studio_id)
+    known = cached(studio_id, revision)
+    if known is None:
+        known = _read(session, studio_id)
         if len(_cache) >= _CACHE_MAX:
             _cache.pop(next(iter(_cache)))
-        _cache[studio_id] = cached
-    return cached
+        _cache[studio_id] = known
+    return known
+
+
+def cached(studio_id: int, revision: int) -> Studio | None:
+    """Return this revision of a catalogue if this process has read it."""
+    known = _cache.get(studio_id)
+    return known if known is not None and known.revision == revision else None
 
 
 def id_of_shop(session: Session, *, shop: str) -> int:

@@ -7,6 +7,7 @@ CHECKs on the lot are the second wall.
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy.dialects.postgresql import insert
@@ -15,9 +16,9 @@ from sqlmodel import Session, col, delete, select
 from booking_engine.errors import Unfunded
 from booking_engine.ledger import lots as rules
 from booking_engine.ledger import transfers
-from booking_engine.ledger.lots import Share
+from booking_engine.ledger.lots import Funds, Purse, Share
 from booking_engine.ledger.models import Bucket, CreditKind, Draw, Lot, Transfer
-from booking_engine.ledger.transfers import Cause
+from booking_engine.ledger.transfers import Cause, Overdrawn
 
 
 class NotEnoughCredits(Unfunded):
@@ -124,15 +125,39 @@ class Need:
     order_ids: tuple[int, ...] = ()
 
 
+HOLD = f"""
+    WITH {transfers.posting(Bucket.AVAILABLE, Bucket.HELD)}
+    INSERT INTO draw (studio_id, booking_id, lot_id, quantity, held)
+    SELECT %(studio_id)s, %(booking_id)s, id, quantity, quantity FROM moved
+    RETURNING lot_id
+"""  # noqa: S608 - made of the ledger's own text
+
+
 def hold(session: Session, *, need: Need, cause: Cause) -> list[Share]:
     """Hold what a booking burns, over as many lots as it takes, in order of use.
 
     Raises `NotEnoughCredits`, and then nothing is held.
     """
-    owned = of_wallet(session, studio_id=need.studio_id, wallet_id=need.wallet_id)
+    session.flush()
+    connection = session.connection()
+    wallet = {"studio_id": need.studio_id, "wallet_id": need.wallet_id}
+    owned = [Funds.read(row) for row in connection.exec_driver_sql(rules.SPENDABLE, wallet)]
+    shares = share_out(owned, need=need, now=cause.at)
+    if shares:
+        held = connection.exec_driver_sql(HOLD, holding(need, shares, cause)).all()
+        if len(held) != len(shares):
+            raise Overdrawn(f"lots of wallet {need.wallet_id} changed while it was locked")
+    return shares
+
+
+def share_out(owned: Sequence[Purse], *, need: Need, now: datetime) -> list[Share]:
+    """Choose what of which lots pays, in order of use, the shares by lot id.
+
+    Raises `NotEnoughCredits`. Pure.
+    """
     if need.order_ids:
         owned = [lot for lot in owned if lot.order_id in need.order_ids]
-    when = {"starts_at": need.starts_at, "now": cause.at}
+    when = {"starts_at": need.starts_at, "now": now}
     available = {kind: rules.spendable(owned, kind, **when) for kind in need.quantities}
     if any(quantity > available[kind] for kind, quantity in need.quantities.items()):
         raise NotEnoughCredits(need.quantities, available)
@@ -141,27 +166,21 @@ def hold(session: Session, *, need: Need, cause: Cause) -> list[Share]:
         for kind, quantity in need.quantities.items()
         for share in rules.share_out(owned, kind, quantity, **when)
     ]
-    for share in sorted(shares, key=lambda share: share.lot_id):
-        transfers.move(
-            session,
+    return sorted(shares, key=lambda share: share.lot_id)
+
+
+def holding(need: Need, shares: Sequence[Share], cause: Cause) -> dict[str, Any]:
+    """Return the values of `HOLD`."""
+    return {
+        "booking_id": need.booking_id,
+        **transfers.values(
+            cause,
             studio_id=need.studio_id,
-            lot_id=share.lot_id,
-            buckets=(Bucket.AVAILABLE, Bucket.HELD),
-            quantity=share.quantity,
-            key=f"hold:{need.booking_id}:{need.attempt}:{share.lot_id}",
-            cause=cause,
-        )
-        session.add(
-            Draw(
-                studio_id=need.studio_id,
-                booking_id=need.booking_id,
-                lot_id=share.lot_id,
-                quantity=share.quantity,
-                held=share.quantity,
-            )
-        )
-    session.flush()
-    return shares
+            lot_ids=[share.lot_id for share in shares],
+            quantities=[share.quantity for share in shares],
+            key=f"hold:{need.booking_id}:{need.attempt}",
+        ),
+    }
 
 
 def give_back(

@@ -3,12 +3,76 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
+from typing import Any, NamedTuple, Protocol, TypeVar
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from booking_engine.ledger.models import CreditKind, Lot
+from booking_engine.ledger.models import CreditKind
 
 NEVER = datetime.max.replace(tzinfo=UTC)
+
+
+class Purse(Protocol):
+    """What decides whether and when a lot pays: a `Lot`, or `Funds` read of one."""
+
+    @property
+    def id(self) -> UUID: ...  # noqa: D102 - as in `Lot`
+    @property
+    def kind(self) -> CreditKind: ...  # noqa: D102
+    @property
+    def available(self) -> int: ...  # noqa: D102
+    @property
+    def priority(self) -> int: ...  # noqa: D102
+    @property
+    def paid_minor(self) -> int: ...  # noqa: D102
+    @property
+    def order_id(self) -> int | None: ...  # noqa: D102
+    @property
+    def expires_at(self) -> datetime | None: ...  # noqa: D102
+    @property
+    def granted_at(self) -> datetime: ...  # noqa: D102
+    @property
+    def frozen_at(self) -> datetime | None: ...  # noqa: D102
+
+
+class Funds(NamedTuple):
+    """What is read of a lot to pay with it."""
+
+    id: UUID
+    kind: CreditKind
+    available: int
+    priority: int
+    paid_minor: int
+    order_id: int | None
+    expires_at: datetime | None
+    granted_at: datetime
+    frozen_at: datetime | None
+
+    @classmethod
+    def read(cls, row: Sequence[Any]) -> "Funds":
+        """Read a row of `SPENDABLE`, from the driver or from its JSON."""
+        lot_id, kind, *numbers, expires_at, granted_at, frozen_at = row
+        return cls(
+            lot_id if isinstance(lot_id, UUID) else UUID(lot_id),
+            CreditKind(kind),
+            *numbers,
+            *(_instant(each) for each in (expires_at, granted_at, frozen_at)),
+        )
+
+
+# The lots of a wallet that have anything left; `Funds.read` reads its rows.
+SPENDABLE = """
+    SELECT id, kind, available, priority, paid_minor, order_id, expires_at, granted_at, frozen_at
+    FROM lot
+    WHERE studio_id = %(studio_id)s AND wallet_id = %(wallet_id)s AND available > 0
+"""
+
+
+def _instant(value: datetime | str | None) -> datetime | None:
+    return datetime.fromisoformat(value) if isinstance(value, str) else value
+
+
+P = TypeVar("P", bound=Purse)
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,17 +91,17 @@ def expiry(paid_on: date, valid_days: int | None, zone: ZoneInfo) -> datetime | 
     return datetime.combine(paid_on + timedelta(days=valid_days + 1), time(), zone)
 
 
-def is_live(lot: Lot, at: datetime) -> bool:
+def is_live(lot: Purse, at: datetime) -> bool:
     """Tell whether the lot's credits exist at this instant; expiry needs no job to happen."""
     return lot.expires_at is None or at < lot.expires_at
 
 
-def is_usable(lot: Lot, at: datetime) -> bool:
+def is_usable(lot: Purse, at: datetime) -> bool:
     """Tell whether the lot's credits can be drawn now: live, and their payment undisputed."""
     return lot.frozen_at is None and is_live(lot, at)
 
 
-def in_order_of_use(lots: Iterable[Lot]) -> list[Lot]:
+def in_order_of_use(lots: Iterable[P]) -> list[P]:
     """Sort by priority, then soonest expiry, promotional before paid, oldest, id (D1)."""
     return sorted(
         lots,
@@ -52,13 +116,15 @@ def in_order_of_use(lots: Iterable[Lot]) -> list[Lot]:
     )
 
 
-def spendable(lots: Iterable[Lot], kind: CreditKind, *, starts_at: datetime, now: datetime) -> int:
+def spendable(
+    lots: Iterable[Purse], kind: CreditKind, *, starts_at: datetime, now: datetime
+) -> int:
     """Return how much of a kind could pay for a session that starts then."""
     return sum(lot.available for lot in _eligible(lots, kind, starts_at, now))
 
 
 def share_out(
-    lots: Sequence[Lot], kind: CreditKind, quantity: int, *, starts_at: datetime, now: datetime
+    lots: Sequence[Purse], kind: CreditKind, quantity: int, *, starts_at: datetime, now: datetime
 ) -> list[Share]:
     """Take `quantity` from the eligible lots in order of use; may come out short."""
     shares, missing = [], quantity
@@ -70,9 +136,7 @@ def share_out(
     return shares
 
 
-def _eligible(
-    lots: Iterable[Lot], kind: CreditKind, starts_at: datetime, now: datetime
-) -> list[Lot]:
+def _eligible(lots: Iterable[P], kind: CreditKind, starts_at: datetime, now: datetime) -> list[P]:
     return [
         lot for lot in lots if lot.kind is kind and is_live(lot, starts_at) and is_usable(lot, now)
     ]

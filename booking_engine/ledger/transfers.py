@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
-from sqlalchemy import TextClause, text
 from sqlmodel import Session, col, select
 
 from booking_engine.errors import Conflict
@@ -30,35 +30,59 @@ class Cause:
     at: datetime
 
 
-def _move_statement(source: Bucket, target: Bucket) -> str:
-    """Return the one statement that writes a transfer once and moves its quantity with it."""
+def posting(source: Bucket, target: Bucket) -> str:
+    """Return the CTEs that write transfers, each once, and move their quantities with them.
+
+    `moved` has the lots, by id, and how much moved; `%(lot_ids)s`, `%(quantities)s` and `%(keys)s`
+    stand beside each other. What its bucket does not hold does not move.
+    """
     changes = []
     if source is not Bucket.ISSUED:
         changes.append(f"{source.value} = lot.{source.value} - posted.quantity")
     changes.append(f"{target.value} = lot.{target.value} + posted.quantity")
-    enough = "" if source is Bucket.ISSUED else f" AND {source.value} >= :quantity"
+    enough = "" if source is Bucket.ISSUED else f" AND lot.{source.value} >= step.quantity"
     return f"""
-        WITH enough AS (
-            SELECT id FROM lot
-            WHERE studio_id = :studio_id AND id = :lot_id{enough}
-            FOR NO KEY UPDATE
+        enough AS (
+            SELECT lot.id, step.quantity, step.key
+            FROM unnest(%(lot_ids)s::uuid[], %(quantities)s::bigint[], %(keys)s::text[])
+                AS step (lot_id, quantity, key)
+            JOIN lot ON lot.studio_id = %(studio_id)s AND lot.id = step.lot_id{enough}
+            ORDER BY lot.id
+            FOR NO KEY UPDATE OF lot
         ), posted AS (
             INSERT INTO transfer (studio_id, key, lot_id, from_bucket, to_bucket, quantity,
                                   reason, reference, actor, at)
-            SELECT :studio_id, :key, id, '{source.value}', '{target.value}', :quantity,
-                   :reason, :reference, :actor, CAST(:at AS timestamptz)
+            SELECT %(studio_id)s, key, id, '{source.value}', '{target.value}', quantity,
+                   %(reason)s, %(reference)s, %(actor)s, %(at)s::timestamptz
             FROM enough
             ON CONFLICT (studio_id, key) DO NOTHING
-            RETURNING studio_id, lot_id, quantity
+            RETURNING lot_id, quantity
+        ), moved AS (
+            UPDATE lot SET {", ".join(changes)} FROM posted
+            WHERE lot.studio_id = %(studio_id)s AND lot.id = posted.lot_id
+            RETURNING lot.id, posted.quantity
         )
-        UPDATE lot SET {", ".join(changes)} FROM posted
-        WHERE lot.studio_id = posted.studio_id AND lot.id = posted.lot_id
-        RETURNING lot.id
     """  # noqa: S608 - bucket names come from the enumeration above
 
 
-_MOVES: dict[tuple[Bucket, Bucket], TextClause] = {
-    (source, target): text(_move_statement(source, target))
+def values(
+    cause: Cause, *, studio_id: int, lot_ids: Sequence[UUID], quantities: Sequence[int], key: str
+) -> dict[str, Any]:
+    """Return what a posting is about; each lot's transfer has `key` and the lot's id as its key."""
+    return {
+        "studio_id": studio_id,
+        "lot_ids": list(lot_ids),
+        "quantities": list(quantities),
+        "keys": [f"{key}:{lot_id}" for lot_id in lot_ids],
+        "reason": cause.reason,
+        "reference": cause.reference,
+        "actor": cause.actor,
+        "at": cause.at,
+    }
+
+
+_MOVES: dict[tuple[Bucket, Bucket], str] = {
+    (source, target): f"WITH {posting(source, target)} SELECT id FROM moved"  # noqa: S608 - as above
     for source in Bucket
     for target in _INSIDE
     if source is not target
@@ -79,20 +103,10 @@ def move(
 
     Returns False where this key has already moved; raises `Overdrawn` where the bucket holds less.
     """
-    moved = session.execute(
-        _MOVES[buckets],
-        {
-            "studio_id": studio_id,
-            "key": key,
-            "lot_id": lot_id,
-            "quantity": quantity,
-            "reason": cause.reason,
-            "reference": cause.reference,
-            "actor": cause.actor,
-            "at": cause.at,
-        },
-    ).first()
-    if moved is not None:
+    about = values(cause, studio_id=studio_id, lot_ids=[lot_id], quantities=[quantity], key="")
+    session.flush()
+    done = session.connection().exec_driver_sql(_MOVES[buckets], {**about, "keys": [key]})
+    if done.first() is not None:
         return True
     # Whether it happened before is asked before whether there is enough.
     before = select(Transfer.sequence).where(

@@ -7,19 +7,23 @@ from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from fastapi import APIRouter, Query, Response
+from fastapi import APIRouter, Query, Request, Response
 from sqlmodel import col
 
 from booking_engine.booking import bookings, moves
+from booking_engine.booking import express as booking_express
+from booking_engine.booking.express import Asked, Seen, Written
 from booking_engine.booking.models import Booking, BookingStatus
 from booking_engine.booking.moves import Target
 from booking_engine.booking.policies import Actor
 from booking_engine.errors import Invalid, NotFound
 from calendar_sync import ics
-from connector import identity
+from connector import express, identity
 from connector.api.bodies import CancelBody, MoveBody, SessionBody
-from connector.api.views import booking_view, booking_views, with_cart
+from connector.api.views import booking_view, booking_views, view_of_written, with_cart
 from connector.exchange import PRIVATE, Exchange, Reading, Writing
+from connector.express import Errand, LongWay, Party
+from connector.identity import Caller
 
 router = APIRouter(tags=["bookings"])
 
@@ -28,8 +32,12 @@ OVER = (BookingStatus.CANCELLED, BookingStatus.REJECTED)
 
 
 @router.post("/bookings", status_code=201)
-def book(body: SessionBody, exchange: Writing) -> Response:
+async def book(body: SessionBody, request: Request) -> Response:
     """Book a session and pay with credits at once; 402 carries a cart that would cover it."""
+    return await express.run(request, body, BOOKING)
+
+
+def _book(body: SessionBody, exchange: Exchange) -> Response:
     session, studio, now = exchange.session, exchange.studio, exchange.now
     wallet_id = identity.wallet_of(session, exchange.caller, now=now)
     with with_cart(studio):
@@ -42,6 +50,21 @@ def book(body: SessionBody, exchange: Writing) -> Response:
             now=now,
         )
     return exchange.answer(201, booking_view(session, studio, booking, now))
+
+
+def _payer(caller: Caller, wallet_id: UUID | None) -> Party:
+    identity.require_customer(caller)
+    if wallet_id is None:
+        raise LongWay
+    return Party(wallet_id, None, identity.actor_of(caller))
+
+
+def _pay(_: Party, asked: Asked, seen: Seen) -> Written:
+    with with_cart(asked.studio):
+        return booking_express.book_now(asked, seen)
+
+
+BOOKING = Errand(_payer, _pay, view_of_written, _book)
 
 
 @router.get("/bookings")

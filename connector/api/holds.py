@@ -2,24 +2,45 @@
 
 from uuid import UUID
 
-from fastapi import APIRouter, Response
+from fastapi import APIRouter, Request, Response
 
 from booking_engine.booking import holds
-from connector import identity
+from booking_engine.booking.express import Asked, Seen, Written
+from connector import express, identity
 from connector.api.bodies import SessionBody
-from connector.api.views import hold_view
-from connector.exchange import Reading, Writing
+from connector.api.views import hold_view, view_of_written
+from connector.exchange import Exchange, Reading, Writing
+from connector.express import Errand, LongWay, Party
+from connector.identity import Caller
 
 router = APIRouter(tags=["holds"])
 
 
 @router.post("/holds", status_code=201)
-def place_hold(body: SessionBody, exchange: Writing) -> Response:
+async def place_hold(body: SessionBody, request: Request) -> Response:
     """Hold a session and return the cart that pays for it."""
+    return await express.run(request, body, HOLD)
+
+
+def _place(body: SessionBody, exchange: Exchange) -> Response:
     session, studio, now = exchange.session, exchange.studio, exchange.now
     holder = identity.holder_of(session, exchange.caller, now=now)
     hold = holds.place(session, studio=studio, request=body.request(), holder=holder, now=now)
     return exchange.answer(201, hold_view(session, studio, hold, now))
+
+
+def _holder(caller: Caller, wallet_id: UUID | None) -> Party:
+    holder = identity.holder(caller)
+    if caller.customer_id is not None and wallet_id is None:
+        raise LongWay
+    return Party(wallet_id, holder.name, "", holder.caps)
+
+
+def _decide(party: Party, asked: Asked, seen: Seen) -> Written:
+    return holds.decide(asked, seen, caps=party.caps)
+
+
+HOLD = Errand(_holder, _decide, view_of_written, _place)
 
 
 @router.get("/holds/{hold_id}")

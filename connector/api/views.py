@@ -3,11 +3,13 @@
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
+from uuid import UUID
 
 from sqlmodel import Session
 
 from booking_engine.booking import bookings, holds, pricing
+from booking_engine.booking.express import Asked, Written
 from booking_engine.booking.models import Booking, BookingStatus, Hold, HoldStatus
 from booking_engine.booking.policies import Actor
 from booking_engine.catalog.studio import Coach, Simulator, Studio
@@ -31,20 +33,36 @@ def booking_views(
 ) -> list[dict[str, Any]]:
     """Return bookings as JSON: whose bays, which coach, what paid, what would come back."""
     seats = bookings.seats_of(session, studio_id=studio.id, bookings=found)
-    return [_view(session, studio, each, seats[each.id], now) for each in found]
+    paid = {
+        each.id: [
+            Piece(lot.id, lot.kind, draw.quantity, draw.held)
+            for draw, lot in credits.draws_of(session, studio_id=studio.id, booking_id=each.id)
+        ]
+        for each in found
+    }
+    return [view(studio, each, seats[each.id], paid[each.id], now) for each in found]
 
 
-def _view(
-    session: Session, studio: Studio, booking: Booking, seats: Sequence[int], now: datetime
+class Piece(NamedTuple):
+    """What one lot pays towards a booking, and how much of it is still held."""
+
+    lot_id: UUID
+    kind: CreditKind
+    quantity: int
+    held: int
+
+
+def view(
+    studio: Studio, booking: Booking, seats: Sequence[int], paid: Sequence[Piece], now: datetime
 ) -> dict[str, Any]:
+    """Return a booking as JSON, of what was read before: its resources' ids, and what pays."""
     zone = studio.location_by_id(booking.location_id).zone
     serving = [studio.resources[resource_id] for resource_id in seats]
     coach = next((each.handle for each in serving if isinstance(each, Coach)), None)
-    funding = credits.draws_of(session, studio_id=studio.id, booking_id=booking.id)
     percent = _percent(booking, now)
     coming_back = {kind.value: 0 for kind in CreditKind}
-    for draw, lot in funding:
-        coming_back[lot.kind.value] += lot_rules.returned(draw.held, percent, lot.kind)
+    for piece in paid:
+        coming_back[piece.kind.value] += lot_rules.returned(piece.held, percent, piece.kind)
     coaching = None
     if booking.coaching_starts_at and booking.coaching_ends_at:
         coaching = {
@@ -63,12 +81,22 @@ def _view(
         "coach": coach,
         "coaching": coaching,
         "funding": [
-            {"lot": str(lot.id), "kind": lot.kind.value, "quantity": draw.quantity}
-            for draw, lot in funding
+            {"lot": str(piece.lot_id), "kind": piece.kind.value, "quantity": piece.quantity}
+            for piece in paid
         ],
         "returns_now": {"percent": percent, **coming_back},
         "created_at": local(booking.created_at, zone),
     }
+
+
+def view_of_written(asked: Asked, written: Written) -> dict[str, Any]:
+    """Return a booking or a hold that was just made as JSON, of what was written."""
+    paid = [Piece(each.lot_id, each.kind, each.quantity, each.quantity) for each in written.shares]
+    taken = [resource for resource, _ in written.seats.resources(asked.terms.during)]
+    booking = view(asked.studio, written.booking, taken, paid, asked.now)
+    if written.hold is None:
+        return booking
+    return view_of_hold(asked.studio, written.hold, written.booking, booking, asked.now)
 
 
 def status_at(booking: Booking, now: datetime) -> BookingStatus:
@@ -81,9 +109,15 @@ def status_at(booking: Booking, now: datetime) -> BookingStatus:
 def hold_view(session: Session, studio: Studio, hold: Hold, now: datetime) -> dict[str, Any]:
     """Return a hold as JSON, with its booking and the cart that pays for it."""
     booking = bookings.get(session, studio_id=studio.id, booking_id=hold.booking_id)
+    return view_of_hold(studio, hold, booking, booking_view(session, studio, booking, now), now)
+
+
+def view_of_hold(
+    studio: Studio, hold: Hold, booking: Booking, shown: dict[str, Any], now: datetime
+) -> dict[str, Any]:
+    """Return a hold as JSON, of what was read before: its booking, and that as it is shown."""
     zone = studio.location_by_id(booking.location_id).zone
     status = holds.status(hold, now=now)
-    shown = booking_view(session, studio, booking, now)
     if status is HoldStatus.EXPIRED and booking.status in HELD:
         shown["status"] = BookingStatus.EXPIRED.value
     return {
