@@ -1,10 +1,15 @@
 """The ASGI application: routes, error documents, and what every request gets."""
 
+import asyncio
 import gc
 import re
+import signal
+import threading
 import uuid
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from types import FrameType
+from typing import Any
 
 import structlog
 from fastapi import APIRouter, FastAPI, Request
@@ -25,6 +30,7 @@ from connector.api import (
     series,
     shopify,
     staff,
+    stream,
     waitlist,
 )
 from connector.live import LiveBook
@@ -46,7 +52,17 @@ def create_app(runtime: Runtime) -> FastAPI:
     app.state.runtime = runtime
     app.state.settings = runtime.settings
     api = APIRouter(prefix="/api")
-    for noun in (availability, catalog, holds, bookings, credits, series, shopify, waitlist):
+    for noun in (
+        availability,
+        catalog,
+        holds,
+        bookings,
+        credits,
+        series,
+        shopify,
+        stream,
+        waitlist,
+    ):
         api.include_router(noun.router)
     for desk in (staff, blocks, attention):
         api.include_router(desk.router)
@@ -69,12 +85,29 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     # What start-up made lives for ever; looking through it again at each collection costs 40 ms.
     gc.collect()
     gc.freeze()
+    _before_stopping(app.state.live.end)
     await app.state.pool.open()
     await app.state.live.start()
     yield
     await app.state.live.stop()
     await app.state.pool.close()
     app.state.runtime.engine.dispose()
+
+
+def _before_stopping(act: Callable[[], None]) -> None:
+    """Do something as soon as the process is told to stop: open streams would hold it up."""
+    if threading.current_thread() is not threading.main_thread():
+        return  # somebody else's process: signals are not ours
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        usual = signal.getsignal(number)
+
+        def handle(number: int, frame: FrameType | None, usual: Any = usual) -> None:
+            loop.call_soon_threadsafe(act)
+            if callable(usual):
+                usual(number, frame)
+
+        signal.signal(number, handle)
 
 
 class BodyLimit:

@@ -30,6 +30,7 @@ FRESH_SECONDS = 0.1
 BEAT_SECONDS = 0.03
 SILENCE_SECONDS = 2.0
 RETRY_SECONDS = 0.5
+DEAF_SECONDS = 1.0
 STALE_MAX = 5
 DAY_MINUTES = 24 * 60
 DAYS_MAX = 100_000
@@ -76,6 +77,8 @@ class LiveBook:
         self._days: dict[tuple[int, int], tuple[int, list[Taken]]] = {}
         self._answers: dict[str, Answer] = {}
         self._studios: dict[str, Studio] = {}
+        self._news = asyncio.Event()
+        self.is_ending = False
 
     async def start(self) -> None:
         """Begin to listen; what cannot be heard yet is read from the tables."""
@@ -87,6 +90,11 @@ class LiveBook:
         if self._task is not None:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
+
+    def end(self) -> None:
+        """Wake whoever waits for news for the last time: the process is about to stop."""
+        self.is_ending = True
+        self._tell()
 
     def is_fresh(self) -> bool:
         """Tell whether what is kept may be believed now."""
@@ -162,6 +170,22 @@ class LiveBook:
             }
         )
 
+    async def news(self, mark: Mark, *, until: float) -> None:
+        """Wait until the days of a mark change, or until an instant (epoch seconds).
+
+        Where the book is not heard, the waiting is over after a second: the tables will tell.
+        """
+        while self._is_current(mark) and not self.is_ending:
+            left = until - time.time()
+            if left <= 0:
+                return
+            try:
+                async with asyncio.timeout(min(left, DEAF_SECONDS)):
+                    await self._news.wait()
+            except TimeoutError:
+                if not self.is_fresh():
+                    return
+
     def _has(self, mark: Mark, day: int) -> bool:
         kept = self._days.get((mark.studio_id, day))
         return kept is not None and kept[0] == mark.versions[day - mark.days.start]
@@ -232,6 +256,7 @@ class LiveBook:
 
     def _heard(self, notification: psycopg.Notify) -> None:
         """Note a change: `studio first_day last_day`, or a studio alone for its whole catalogue."""
+        self._tell()
         studio_id, *days = (int(part) for part in notification.payload.split())
         if len(days) != 2 or days[1] - days[0] > CHANGED_DAYS_MAX:
             self._forget()
@@ -240,6 +265,10 @@ class LiveBook:
             self._versions[studio_id, day] = self._versions.get((studio_id, day), 0) + 1
         if len(self._versions) > DAYS_MAX:
             self._forget()
+
+    def _tell(self) -> None:
+        self._news.set()
+        self._news = asyncio.Event()
 
     def _forget(self) -> None:
         self._epoch += 1

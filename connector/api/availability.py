@@ -11,7 +11,7 @@ from typing import Annotated, Any
 from urllib.parse import parse_qsl, urlencode
 from zoneinfo import ZoneInfo
 
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import APIRouter, Depends, Query, Request, Response
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -23,7 +23,7 @@ from booking_engine.catalog.studio import Studio
 from booking_engine.errors import DomainError, Invalid
 from connector import identity
 from connector.exchange import Reading
-from connector.live import Answer, LiveBook
+from connector.live import Answer, LiveBook, Mark
 from shopify_gateway import signatures
 
 router = APIRouter(tags=["availability"])
@@ -35,9 +35,7 @@ PROXY_PARAMETERS = frozenset(
 )
 
 
-@router.get("/availability")
-async def find_slots(  # noqa: PLR0913 - the parameters of the query string
-    request: Request,
+def _search(
     first: Annotated[date, Query(alias="from", description="local date")],
     service: Annotated[str, Query(max_length=63)] = "simulator",
     days: Annotated[int, Query(ge=1, le=availability.DAYS_MAX)] = 1,
@@ -46,11 +44,18 @@ async def find_slots(  # noqa: PLR0913 - the parameters of the query string
     coaching: Annotated[int | None, Query(ge=5, le=1440)] = None,
     coach: Annotated[str | None, Query(max_length=63)] = None,
     location: Annotated[str | None, Query(max_length=63)] = None,
-) -> Response:
+) -> Search:
+    return Search(service, first, days, minutes, simulators, coaching, coach, location)
+
+
+Searching = Annotated[Search, Depends(_search)]
+
+
+@router.get("/availability")
+async def find_slots(request: Request, search: Searching) -> Response:
     """Return every start that could be booked now."""
-    search = Search(service, first, days, minutes, simulators, coaching, coach, location)
     live: LiveBook = request.app.state.live
-    studio = await _studio(request, live)
+    studio = await studio_of(request, live)
     shop = request.query_params.get("shop", "")
     made = await _make(live, studio, shop, search, bypass=_wants_tables(request.headers))
     key = _key(request.scope)
@@ -97,6 +102,16 @@ async def _make(
     live: LiveBook, studio: Studio, shop: str, search: Search, *, bypass: bool
 ) -> Answer:
     """Make an answer from the book in memory, or from the tables where that is to be bypassed."""
+    found, mark = await find(live, studio, search, bypass=bypass)
+    content = _content(found)
+    etag = f'"{hashlib.blake2b(content, digest_size=16).hexdigest()}"'
+    return Answer(content, etag, mark, found.stable_until, shop, search)
+
+
+async def find(
+    live: LiveBook, studio: Studio, search: Search, *, bypass: bool = False
+) -> tuple[Found, Mark]:
+    """Return what could be booked now, and the state of the book that says so."""
     now = datetime.now(UTC)
     asked = availability.plan(studio, search, now=now)
     mark = live.mark(studio.id, *asked.around)
@@ -104,10 +119,7 @@ async def _make(
         taken = await live.read(studio.id, *asked.around, now=now)
     else:
         taken = await live.taken(mark, now=now)
-    found = availability.answer(asked, taken, now=now)
-    content = _content(found)
-    etag = f'"{hashlib.blake2b(content, digest_size=16).hexdigest()}"'
-    return Answer(content, etag, mark, found.stable_until, shop, search)
+    return availability.answer(asked, taken, now=now), mark
 
 
 class ReadyAnswers:
@@ -174,7 +186,7 @@ def _key(scope: Scope, secrets: list[str] | None = None) -> str | None:
     return urlencode(own)
 
 
-async def _studio(request: Request, live: LiveBook) -> Studio:
+async def studio_of(request: Request, live: LiveBook) -> Studio:
     """Return the studio that is asked; a caller's proof is checked first."""
     runtime = request.app.state.runtime
     proven = identity.proxy_caller(request) if "signature" in request.query_params else None
