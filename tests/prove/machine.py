@@ -9,12 +9,11 @@ from hypothesis.stateful import initialize, run_state_machine_as_test
 from connector.runtime import Runtime
 from tests.factories.studio import COACHING, PACKAGE
 from tests.prove.customers import CustomerRules
-from tests.prove.payers import PayerRules
 from tests.prove.stage import ASKED, CUSTOMERS, Stage
 from tests.prove.studio_rules import StudioRules
 
 
-class Machine(CustomerRules, PayerRules, StudioRules):
+class Machine(CustomerRules, StudioRules):
     """All rules together, on a studio that is not empty when they begin."""
 
     @initialize(packages=st.integers(0, 2), wishes=st.lists(ASKED, min_size=4, max_size=10))

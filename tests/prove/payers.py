@@ -110,7 +110,7 @@ class PayerRules(Stage):
             return
         order = self._order(customer, *lines)
         granted = _granted(lines)
-        expected = self._outcome(booking, entry, granted)
+        expected = self._outcome(booking, customer, granted)
         posted = self.act(lambda session, studio: self._converge(session, studio, order))
         assert not isinstance(posted, DomainError), posted
         outcome = posted.outcomes.get(str(entry.hold))
@@ -124,8 +124,9 @@ class PayerRules(Stage):
         elif outcome is None and self._is_owned(entry):
             entry.status = "awaiting_payment"
 
-    def _outcome(self, booking: UUID, entry: Entry, granted: Counter[str]) -> str | None:
+    def _outcome(self, booking: UUID, customer: int, granted: Counter[str]) -> str | None:
         """Return what paying a hold now comes to (D7, D9); None where too little was paid."""
+        entry = self.entry_of(booking)
         is_used = any(
             payer.outcome in ("confirmed", "recovered")
             for payer in self.paper.payers.values()
@@ -139,7 +140,7 @@ class PayerRules(Stage):
         short = [
             number
             for number, payer in self.paper.payers.items()
-            if payer.booking == booking and payer.outcome is None
+            if payer.booking == booking and payer.outcome is None and payer.customer == customer
         ]
         for lot in self.before.lots.values():
             if lot["order_id"] in short:

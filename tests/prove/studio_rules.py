@@ -31,11 +31,13 @@ from booking_engine.catalog.studio import Studio
 from booking_engine.errors import DomainError
 from booking_engine.intervals import Interval
 from connector import apply
+from tests.factories.studio import PACKAGE
 from tests.prove.days import instant
 from tests.prove.facts import LIVE
 from tests.prove.oracle import Asked
 from tests.prove.paper import HELD_LAPSES, Change
-from tests.prove.stage import ASKED, NOT_NOW, PICK, WHO, Stage, burn_of, word
+from tests.prove.payers import PayerRules
+from tests.prove.stage import ASKED, NOT_NOW, PICK, WHO, burn_of, word
 
 MINUTE = timedelta(minutes=1)
 NEW: frozenset[Change] = frozenset({(None, "held"), (None, "confirmed")})
@@ -45,7 +47,7 @@ OVER: frozenset[Change] = frozenset({("confirmed", "completed"), ("checked_in", 
 CANCELLED: frozenset[Change] = frozenset({("confirmed", "cancelled"), ("checked_in", "cancelled")})
 
 
-class StudioRules(Stage):
+class StudioRules(PayerRules):
     """The studio's rules. What a queue or a sweep may do by itself, the paper follows."""
 
     def __init__(self) -> None:
@@ -80,18 +82,21 @@ class StudioRules(Stage):
         late = [each for each in self.those(*LIVE) if self._is_late(each)]
         assert late == []
 
-    @precondition(lambda self: not self.was_quiet)
-    @rule()
-    def tend_series(self) -> None:
-        """Let the workers take, pay and release the dates of series."""
+    @precondition(lambda self: self.series and not self.was_quiet)
+    @rule(customer=WHO, days=st.sampled_from([0, 0, 1, 5]), is_topped_up=st.booleans())
+    def tend_series(self, customer: int, days: int, *, is_topped_up: bool) -> None:
+        """Let the workers take, pay and release the dates of series, perhaps after a top-up."""
+        if is_topped_up:
+            self.buy(customer, PACKAGE)
+        self.wait_until(self.now + timedelta(days=days))
         due = self.act(lambda session, _: upkeep.due(session, now=self.now))
         assert not isinstance(due, DomainError), due
         for _, wallet_id in due:
             self._do(upkeep.tend, wallet_id=wallet_id)
         self.allowed = NEW | PAID | HELD_LAPSES
-        self.count("tend_series", f"{len(due)} due")
+        self.count("tend_series", "topped up" if is_topped_up and due else f"{len(due)} due")
 
-    @precondition(lambda self: not self.was_quiet)
+    @precondition(lambda self: self.waiting and not self.was_quiet)
     @rule()
     def serve_line(self) -> None:
         """Let the workers offer freed time to those who wait, or book it for them."""
@@ -228,11 +233,12 @@ class StudioRules(Stage):
             self.paper.confirm(self.note(made.booking.id, asked), self.now)
 
     @precondition(lambda self: self.those(*LIVE, "completed"))
-    @rule(number=PICK, came=st.booleans())
-    def attend(self, number: int, *, came: bool) -> None:
-        """Mark who came and who did not."""
+    @rule(number=PICK, came=st.booleans(), into=st.sampled_from([-31, -30, 15, 16, 61]))
+    def attend(self, number: int, into: int, *, came: bool) -> None:
+        """Mark who came and who did not, when that may be marked or a little off."""
         booking = self.pick(number, *LIVE, "completed")
         entry = self.entry_of(booking)
+        self.wait_until(instant(entry.asked.start) + into * MINUTE)
         if came:
             made = self._do(attendance.check_in, booking_id=booking, actor=Actor.STUDIO)
         else:
