@@ -20,7 +20,7 @@ from booking_engine.catalog.schedules import parse_hours
 from booking_engine.catalog.studio import Studio
 from tests.factories.studio import TORONTO
 from tests.prove import oracle
-from tests.prove.oracle import Asked, House, Shift
+from tests.prove.oracle import Asked, Claim, House, Shift
 
 DATE = date(2026, 11, 25)  # a Wednesday
 WEEK = "mon-sun"
@@ -60,7 +60,7 @@ class Day:
     studio: Studio
     house: House
     now: int
-    taken: list[Taken]
+    taken: list[Claim]
     wish: Asked  # its start is not meant: it is asked for at every one
     named: list[Asked]
 
@@ -166,6 +166,24 @@ def request_of(day: Day, asked: Asked) -> SessionRequest:
     )
 
 
+def as_engine(taken: Sequence[Claim]) -> list[Taken]:
+    """Return the same as the engine reads it."""
+    return [
+        Taken(
+            resource_id=each.resource_id,
+            start=each.start,
+            end=each.end,
+            pinned=each.pinned,
+            is_block=each.booking_id is None,
+            stranded=each.stranded,
+            blocks_until=each.blocks_until,
+            id=each.id,
+            booking_id=each.booking_id,
+        )
+        for each in taken
+    ]
+
+
 def minute_of(day: date, hour: int) -> int:
     """Return the epoch minutes of a full hour on the studio's wall; 26 is two in the morning."""
     wall = datetime(day.year, day.month, day.day, tzinfo=TORONTO)
@@ -179,7 +197,7 @@ def instant(minute: int) -> datetime:
 
 def _search(day: Day) -> availability.Found:
     plan = availability.plan(day.studio, search_of(day), now=day.instant)
-    return availability.answer(plan, day.taken, now=day.instant)
+    return availability.answer(plan, as_engine(day.taken), now=day.instant)
 
 
 def _offer(
@@ -205,7 +223,7 @@ def _seating(day: Day, asked: Asked) -> Iterator[str]:
     agreed = terms.resolve(day.studio, request_of(day, asked))
     span = book.span_of(book.days_of(agreed.during, agreed.location), agreed.location)
     try:
-        placement = allocator.place_bays(day.studio, agreed, live, span, day.instant)
+        placement = allocator.place_bays(day.studio, agreed, as_engine(live), span, day.instant)
     except SlotTaken:
         placement = None
     moves = None if placement is None else len(placement.moves)
@@ -216,7 +234,7 @@ def _seating(day: Day, asked: Asked) -> Iterator[str]:
     yield from _coaching(day, asked, agreed, live)
 
 
-def _faults(day: Day, asked: Asked, live: list[Taken], placement: Placement) -> Iterator[str]:
+def _faults(day: Day, asked: Asked, live: list[Claim], placement: Placement) -> Iterator[str]:
     moved = {move.key: move.bay for move in placement.moves}
     for key in moved:
         if not oracle.may_move(day.house, live[key], asked, day.now):
@@ -226,7 +244,7 @@ def _faults(day: Day, asked: Asked, live: list[Taken], placement: Placement) -> 
     ]
     nobody = UUID(int=0)
     placed += [
-        Taken(nobody, nobody, bay, asked.start, asked.end, pinned=True, blocks_until=None)
+        Claim(nobody, nobody, bay, asked.start, asked.end, pinned=True, blocks_until=None)
         for bay in placement.bays
     ]
     yield from (f"{pair} collide" for pair in oracle.collisions(day.house, placed))
@@ -234,10 +252,10 @@ def _faults(day: Day, asked: Asked, live: list[Taken], placement: Placement) -> 
         yield f"bays {placement.bays}"
 
 
-def _coaching(day: Day, asked: Asked, agreed: terms.Terms, live: Sequence[Taken]) -> Iterator[str]:
+def _coaching(day: Day, asked: Asked, agreed: terms.Terms, live: Sequence[Claim]) -> Iterator[str]:
     able = [each for each in day.house.coaches if _starts(day, live, asked, each)]
     try:
-        choice = allocator.find_coach(day.studio, agreed, live)
+        choice = allocator.find_coach(day.studio, agreed, as_engine(live))
     except (SlotTaken, CoachUnavailable):
         choice = None
     if asked.coaching and (choice is not None) != bool(able):
@@ -251,7 +269,7 @@ def _coaching(day: Day, asked: Asked, agreed: terms.Terms, live: Sequence[Taken]
         yield f"{choice} is not who comes first"
 
 
-def _starts(day: Day, live: Sequence[Taken], asked: Asked, coach: int) -> tuple[int, ...]:
+def _starts(day: Day, live: Sequence[Claim], asked: Asked, coach: int) -> tuple[int, ...]:
     return oracle.coached_from(day.house, live, asked, coach)
 
 
@@ -292,9 +310,9 @@ def _taken(
     *,
     pinned: bool = False,
     until: float | None = None,
-) -> Taken:
+) -> Claim:
     each = UUID(int=random.getrandbits(128))
-    return Taken(each, owner, resource, start, end, pinned=pinned, blocks_until=until)
+    return Claim(each, owner, resource, start, end, pinned=pinned, blocks_until=until)
 
 
 def _until(random: Random, now: int) -> float | None:

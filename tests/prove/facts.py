@@ -11,8 +11,8 @@ from uuid import UUID
 from sqlalchemy import text
 from sqlmodel import Session
 
-from booking_engine.booking.book import Taken
 from connector import verify
+from tests.prove.oracle import Claim
 
 BUCKETS = ("available", "held", "spent", "expired", "revoked")
 LIVE = ("confirmed", "checked_in")
@@ -59,7 +59,7 @@ class Drawn(NamedTuple):
 class Facts:
     """Everything at one moment."""
 
-    taken: list[Taken]
+    taken: list[Claim]
     bookings: dict[UUID, Booked]
     lots: dict[UUID, dict[str, Any]]
     draws: list[Drawn]
@@ -124,9 +124,9 @@ def read(session: Session) -> Facts:
     )
 
 
-def taken(session: Session) -> list[Taken]:
+def taken(session: Session) -> list[Claim]:
     """Return everything that is taken."""
-    return [Taken(*row) for row in session.execute(_TAKEN)]
+    return [Claim(*row) for row in session.execute(_TAKEN)]
 
 
 def broken(found: Facts, coaches: frozenset[int]) -> Iterator[str]:

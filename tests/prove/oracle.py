@@ -1,20 +1,31 @@
 """What a day has room for, found out by trying everything. Plain, slow, and on purpose so.
 
-Written from the product rules (C4, D20 to D24) and not from the engine: all that it shares with
-the engine is the record of what is taken.
+Written from the product rules (C4, D20 to D24) and not from the engine, of which it knows nothing.
 """
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from itertools import combinations
+from typing import NamedTuple
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from booking_engine.booking.book import Taken
-
 Span = tuple[int, int]
 _NOBODY = UUID(int=0)
+
+
+class Claim(NamedTuple):
+    """One bay or coach taken from one minute to another; a block belongs to no booking."""
+
+    id: UUID
+    booking_id: UUID | None
+    resource_id: int
+    start: int
+    end: int
+    pinned: bool
+    blocks_until: float | None  # of what is only held: taken until then, in seconds
+    stranded: bool = False  # where a block waits for its time
 
 
 @dataclass(frozen=True)
@@ -70,13 +81,13 @@ class Verdict:
         return self.moves is not None
 
 
-def judge(house: House, taken: Sequence[Taken], asked: Asked, now: int) -> Verdict:
+def judge(house: House, taken: Sequence[Claim], asked: Asked, now: int) -> Verdict:
     """Say whether a session can be had, and how."""
     verdict = room(house, taken, asked, now)
     return verdict if may_start(house, asked, now) else Verdict(None, verdict.coaches)
 
 
-def room(house: House, taken: Sequence[Taken], asked: Asked, now: int) -> Verdict:
+def room(house: House, taken: Sequence[Claim], asked: Asked, now: int) -> Verdict:
     """Say whether the book has room for a session, whatever hours and lead time say."""
     live = living(taken, now)
     coaches = tuple(each for each in house.coaches if coached_from(house, live, asked, each))
@@ -85,7 +96,7 @@ def room(house: House, taken: Sequence[Taken], asked: Asked, now: int) -> Verdic
     return Verdict(fewest_moves(house, live, asked, now), coaches)
 
 
-def most_bays(house: House, taken: Sequence[Taken], asked: Asked, now: int) -> int:
+def most_bays(house: House, taken: Sequence[Claim], asked: Asked, now: int) -> int:
     """Return how many bays could be sold for the whole of a session."""
     live = living(taken, now)
     for count in range(len(house.bays), 0, -1):
@@ -95,7 +106,7 @@ def most_bays(house: House, taken: Sequence[Taken], asked: Asked, now: int) -> i
     return 0
 
 
-def living(taken: Sequence[Taken], now: int) -> list[Taken]:
+def living(taken: Sequence[Claim], now: int) -> list[Claim]:
     """Leave out the holds whose time is up, unless a block waits for their time."""
     return [
         each
@@ -115,7 +126,7 @@ def may_start(house: House, asked: Asked, now: int) -> bool:
     return False
 
 
-def fewest_moves(house: House, live: Sequence[Taken], asked: Asked, now: int) -> int | None:
+def fewest_moves(house: House, live: Sequence[Claim], asked: Asked, now: int) -> int | None:
     """Try every way to seat the session and everybody who may move; None where there is none."""
     here = [each for each in live if each.resource_id in house.bays]
     loose = [each for each in here if may_move(house, each, asked, now)]
@@ -133,7 +144,7 @@ def fewest_moves(house: House, live: Sequence[Taken], asked: Asked, now: int) ->
     return best
 
 
-def may_move(house: House, each: Taken, asked: Asked, now: int) -> bool:
+def may_move(house: House, each: Claim, asked: Asked, now: int) -> bool:
     """Tell whether a session may be put on another bay to make room for one that is asked for.
 
     Not who chose the bay, not within the freeze, no block; and it lies on the dates asked for.
@@ -144,7 +155,7 @@ def may_move(house: House, each: Taken, asked: Asked, now: int) -> bool:
     return each.start >= now + house.freeze and set(_dates(house, each.start, each.end)) <= dates
 
 
-def collide(house: House, one: Taken, other: Taken) -> bool:
+def collide(house: House, one: Claim, other: Claim) -> bool:
     """Tell whether two cannot both be where they are: a buffer follows sessions, not blocks."""
     if one.resource_id != other.resource_id:
         return False
@@ -155,12 +166,12 @@ def collide(house: House, one: Taken, other: Taken) -> bool:
     return one.start < other.end + gap and other.start < one.end + gap
 
 
-def collisions(house: House, taken: Sequence[Taken]) -> list[tuple[Taken, Taken]]:
+def collisions(house: House, taken: Sequence[Claim]) -> list[tuple[Claim, Claim]]:
     """Return every two that cannot both be where they are, coaches included."""
     return [pair for pair in combinations(taken, 2) if collide(house, *pair)]
 
 
-def coached_from(house: House, live: Sequence[Taken], asked: Asked, coach: int) -> tuple[int, ...]:
+def coached_from(house: House, live: Sequence[Claim], asked: Asked, coach: int) -> tuple[int, ...]:
     """Return every start of a coached part that this coach could take (D24)."""
     if not asked.coaching or asked.coach not in (None, coach):
         return ()
@@ -175,7 +186,7 @@ def coached_from(house: House, live: Sequence[Taken], asked: Asked, coach: int) 
     )
 
 
-def favourite(house: House, live: Sequence[Taken], asked: Asked) -> int:
+def favourite(house: House, live: Sequence[Claim], asked: Asked) -> int:
     """Return whom "any coach" means: fewest sessions that day, longest idle, smallest id (D24)."""
     (day,) = _dates(house, asked.start, asked.start + 1)
     ranks = []
@@ -188,7 +199,7 @@ def favourite(house: House, live: Sequence[Taken], asked: Asked) -> int:
     return min(ranks)[2]
 
 
-def seated(before: Sequence[Taken], after: Sequence[Taken], booking_id: UUID | None) -> list[Taken]:
+def seated(before: Sequence[Claim], after: Sequence[Claim], booking_id: UUID | None) -> list[Claim]:
     """Return those who were moved to another bay while a booking took its seats."""
     was = {each.id: each.resource_id for each in before}
     return [
@@ -198,7 +209,7 @@ def seated(before: Sequence[Taken], after: Sequence[Taken], booking_id: UUID | N
     ]
 
 
-def misfits(house: House, asked: Asked, mine: Sequence[Taken]) -> list[str]:
+def misfits(house: House, asked: Asked, mine: Sequence[Claim]) -> list[str]:
     """Return how what a session took differs from what was asked for."""
     bays = [each for each in mine if each.resource_id in house.bays]
     wrong = [
@@ -221,7 +232,7 @@ def misfits(house: House, asked: Asked, mine: Sequence[Taken]) -> list[str]:
 
 
 def _settle(
-    house: House, loose: Sequence[Taken], placed: Sequence[Taken], limit: int
+    house: House, loose: Sequence[Claim], placed: Sequence[Claim], limit: int
 ) -> int | None:
     """Give every loose session a bay beside those placed; return the fewest moves, within limit."""
     if limit < 0:
@@ -242,11 +253,11 @@ def _settle(
     return best
 
 
-def _session(bay: int, start: int, end: int) -> Taken:
-    return Taken(_NOBODY, _NOBODY, bay, start, end, pinned=True, blocks_until=None)
+def _session(bay: int, start: int, end: int) -> Claim:
+    return Claim(_NOBODY, _NOBODY, bay, start, end, pinned=True, blocks_until=None)
 
 
-def _meets(shift: Shift, each: Taken, start: int, end: int) -> bool:
+def _meets(shift: Shift, each: Claim, start: int, end: int) -> bool:
     gap = shift.buffer if each.booking_id else 0
     return each.start < end + gap and start < each.end + gap
 

@@ -10,7 +10,7 @@ from sqlmodel import Session
 from booking_engine.booking import availability, holds
 from booking_engine.booking.allocator import CoachUnavailable
 from booking_engine.booking.block_models import Block
-from booking_engine.booking.book import SlotTaken, Taken
+from booking_engine.booking.book import SlotTaken
 from booking_engine.booking.holds import VISITOR_CAPS, Holder
 from booking_engine.booking.models import Allocation, AllocationState, Booking, BookingStatus
 from booking_engine.errors import Invalid
@@ -18,7 +18,7 @@ from tests.factories.catalogue import make_coach, make_studio
 from tests.factories.studio import apply_demo
 from tests.prove import days, facts, oracle
 from tests.prove.days import Day, Tally, instant
-from tests.prove.oracle import Asked
+from tests.prove.oracle import Asked, Claim
 
 HOLDS = 3  # tried on each day
 
@@ -57,7 +57,7 @@ def compare(session: Session, day: Day, tally: Tally) -> None:
 
 def write(session: Session, day: Day) -> None:
     """Write a day's sessions and blocks as they would stand in the book."""
-    owners: dict[UUID, list[Taken]] = {}
+    owners: dict[UUID, list[Claim]] = {}
     for each in day.taken:
         owners.setdefault(each.booking_id or each.id, []).append(each)
     for owner, claims in owners.items():
@@ -113,7 +113,7 @@ def _complain(tally: Tally, day: Day, asked: Asked, words: str) -> None:
     tally.mismatches.append(f"day {day.number} stored, {asked}: {words}")
 
 
-def _booking(day: Day, owner: UUID, claims: Sequence[Taken]) -> Booking:
+def _booking(day: Day, owner: UUID, claims: Sequence[Claim]) -> Booking:
     bays = [each for each in claims if each.resource_id in day.house.bays]
     coached = [each for each in claims if each.resource_id in day.house.coaches]
     start, end = bays[0].start, bays[0].end
@@ -138,7 +138,7 @@ def _booking(day: Day, owner: UUID, claims: Sequence[Taken]) -> Booking:
     )
 
 
-def _block(day: Day, owner: UUID, claim: Taken) -> Block:
+def _block(day: Day, owner: UUID, claim: Claim) -> Block:
     return Block(
         studio_id=day.studio.id,
         id=owner,
@@ -150,7 +150,7 @@ def _block(day: Day, owner: UUID, claim: Taken) -> Block:
     )
 
 
-def _allocation(day: Day, each: Taken) -> Allocation:
+def _allocation(day: Day, each: Claim) -> Allocation:
     held = each.blocks_until is not None
     return Allocation(
         studio_id=day.studio.id,
