@@ -99,8 +99,8 @@ def prove_machine(runs: int, seed: int) -> list[str]:
 
         try:
             machine.run(open_house, runs=runs, steps=STEPS, seed_number=seed)
-        except AssertionError as error:
-            wrong = [str(error), *getattr(error, "__notes__", [])]
+        except Exception as error:  # noqa: BLE001 - whatever it is, it is what was looked for
+            wrong = ["\n".join([repr(error), *getattr(error, "__notes__", [])])]
     rows: list[tuple[str, object]] = [("runs", Stage.runs), ("steps", Stage.steps)]
     _print("machine", [*rows, *_by_rule(Stage.counts)])
     return wrong
@@ -115,9 +115,11 @@ def prove_races(rounds: int) -> list[str]:
             results = list(track(races.run(world, race, rounds), race.name, rounds, console=out))
             wrong += [each for result in results for each in result.wrong]
             rows.append((race.name, races.summary(results)))
+        broken = races.aftermath(world)
+        rows.append(("deadlocks and broken promises", str(len(broken))))
+        rows.append(("waits for a lock of over a second", str(races.lock_waits(world))))
         _print("races", rows)
-        wrong += races.aftermath(world)
-    return wrong
+    return wrong + broken
 
 
 def _by_rule(counts: Counter[tuple[str, str]]) -> Iterable[tuple[str, object]]:
