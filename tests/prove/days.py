@@ -66,7 +66,7 @@ class Day:
 
     @property
     def asked(self) -> Iterator[Asked]:
-        """Yield every request: the wish at each quarter of the date's hours, and those by name."""
+        """Yield every request: the wish at each step of the date's hours, and those by name."""
         midnight = minute_of(DATE, 0)
         for start in range(midnight, minute_of(DATE + timedelta(days=1), 0), self.house.step):
             if any(opens <= start < closes for opens, closes in self.house.openings):

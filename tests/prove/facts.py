@@ -17,7 +17,6 @@ from tests.prove.oracle import Claim
 BUCKETS = ("available", "held", "spent", "expired", "revoked")
 LIVE = ("confirmed", "checked_in")
 HOLDING = ("held", "awaiting_payment")
-PLAYED = ("completed", "no_show")
 ENDED = ("cancelled", "rejected", "expired")
 
 # A customer's buckets: {("simulator_minutes", "held"): 60, ...}, without those that are empty.

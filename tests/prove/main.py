@@ -4,6 +4,7 @@ Everything runs on servers of its own on this machine's loopback, and is gone af
 """
 
 import argparse
+import signal
 import sys
 import time
 from collections import Counter
@@ -21,11 +22,11 @@ from tests.factories import houses
 from tests.prove import machine, races, stored_days
 from tests.prove.stage import Stage
 
-STORED_EVERY = 10  # every so manieth day goes through a real database as well
+STORED_EVERY = 10  # one day of so many goes through a real database as well
 STEPS = 40
 DAYS, RUNS, ROUNDS = 5_000, 60, 100
 SHOWN = 20
-out = Console(soft_wrap=True)
+out = Console(width=120)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -45,6 +46,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--seed", type=int, default=20261120, help="repeats a former run exactly")
     asked = parser.parse_args(arguments)
     logging.configure("console", quiet=True)
+    # Told to end, it still ends what it started.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     proofs: dict[str, Callable[[], list[str]]] = {
         "days": lambda: prove_days(asked.days, asked.seed),
         "machine": lambda: prove_machine(asked.rounds or RUNS, asked.seed),
@@ -109,16 +112,17 @@ def prove_machine(runs: int, seed: int) -> list[str]:
 def prove_races(rounds: int) -> list[str]:
     """Let crowds want the same at once, spread over four processes."""
     wrong: list[str] = []
+    goal = f"over {races.GOAL_SECONDS * 1000:.0f}"
+    table = Table("race, slowest answer of a round in ms", "rounds", "median", "p99", "max", goal)
+    table.add_column("answers")
     with races.world(processes=4) as world:
-        rows = []
         for race in races.RACES:
             results = list(track(races.run(world, race, rounds), race.name, rounds, console=out))
             wrong += [each for result in results for each in result.wrong]
-            rows.append((race.name, races.summary(results)))
-        broken = races.aftermath(world)
-        rows.append(("deadlocks and broken promises", str(len(broken))))
-        rows.append(("waits for a lock of over a second", str(races.lock_waits(world))))
-        _print("races", rows)
+            table.add_row(race.name, *races.summary(results))
+        broken, waits = races.aftermath(world), races.lock_waits(world)
+    out.print(table)
+    out.print(f"deadlocks and broken promises: {len(broken)}, lock waits over a second: {waits}")
     return wrong + broken
 
 

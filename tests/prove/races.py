@@ -140,18 +140,17 @@ def lock_waits(world: World) -> int:
     return world.log.read_text(errors="replace").count("still waiting for")
 
 
-def summary(results: Sequence[Round]) -> str:
-    """Say how the rounds of one race ended."""
+def summary(results: Sequence[Round]) -> list[str]:
+    """Say how the rounds of a race ended: rounds, median, p99, max, how many late, all answers."""
     slowest = sorted(each.slowest * 1000 for each in results)
+    p99 = slowest[min(len(slowest) - 1, round(len(slowest) * 0.99))]
+    figures = [statistics.median(slowest), p99, slowest[-1]]
+    late = sum(each > GOAL_SECONDS * 1000 for each in slowest)
     answers: Counter[str] = Counter()
     for each in results:
         answers += each.answers
-    late = sum(each > GOAL_SECONDS * 1000 for each in slowest)
-    return (
-        f"{len(results)} rounds, slowest answer: median {statistics.median(slowest):.0f} ms,"
-        f" p99 {slowest[int(len(slowest) * 0.99)]:.0f} ms, max {slowest[-1]:.0f} ms,"
-        f" {late} over {GOAL_SECONDS * 1000:.0f} ms; {dict(sorted(answers.items()))}"
-    )
+    words = ", ".join(f"{count} x {code}" for code, count in sorted(answers.items()))
+    return [str(len(results)), *(f"{each:.0f}" for each in figures), str(late), words]
 
 
 def _round(world: World, race: Race, number: int, start: datetime) -> Round:

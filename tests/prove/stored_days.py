@@ -24,7 +24,7 @@ HOLDS = 3  # tried on each day
 
 
 def run(session: Session, *, numbers: Iterable[int], seed: int, every: int) -> Iterator[Tally]:
-    """Draw and compare days, so manieth ones in the database too; yields the counts after each."""
+    """Draw and compare days, one in `every` also in the database; yields the counts so far."""
     tally = Tally()
     stored = apply_demo(session)
     drawn = make_studio(coaches=(make_coach(), make_coach("ben", number=12)))

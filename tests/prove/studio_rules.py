@@ -44,7 +44,6 @@ NEW: frozenset[Change] = frozenset({(None, "held"), (None, "confirmed")})
 PAID: frozenset[Change] = frozenset({("held", "confirmed"), ("awaiting_payment", "confirmed")})
 BEGUN: frozenset[Change] = frozenset({(None, "begun")})
 OVER: frozenset[Change] = frozenset({("confirmed", "completed"), ("checked_in", "completed")})
-CANCELLED: frozenset[Change] = frozenset({("confirmed", "cancelled"), ("checked_in", "cancelled")})
 
 
 class StudioRules(PayerRules):
