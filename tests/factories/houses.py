@@ -36,8 +36,9 @@ def running(
     *,
     user: str | None = None,
     environment: dict[str, str] | None = None,
+    farewell: signal.Signals = signal.SIGINT,
 ) -> Iterator[subprocess.Popen[bytes]]:
-    """Run a server until the block ends."""
+    """Run a server until the block ends; who does not go when told is made to."""
     with log.open("wb") as out:
         process = subprocess.Popen(
             command,
@@ -51,8 +52,12 @@ def running(
     try:
         yield process
     finally:
-        process.send_signal(signal.SIGINT)
-        process.wait(20)
+        process.send_signal(farewell)
+        try:
+            process.wait(20)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait(20)
 
 
 @contextlib.contextmanager

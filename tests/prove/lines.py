@@ -77,9 +77,11 @@ class Line(asyncio.Protocol):
             self._answer.set_exception(exc or ConnectionError("the connection was closed"))
 
     def close(self) -> None:
-        """Hang up."""
-        assert self._transport is not None
-        self._transport.close()
+        """Hang up; whoever still waits for an answer gets none."""
+        if self._answer is not None:
+            self._answer.cancel()
+        if self._transport is not None:
+            self._transport.close()
 
 
 def request(

@@ -46,8 +46,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--seed", type=int, default=20261120, help="repeats a former run exactly")
     asked = parser.parse_args(arguments)
     logging.configure("console", quiet=True)
-    # Told to end, it still ends what it started.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+    # Told to end in either way, it ends what it started first.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     proofs: dict[str, Callable[[], list[str]]] = {
         "days": lambda: prove_days(asked.days, asked.seed),
         "machine": lambda: prove_machine(asked.rounds or RUNS, asked.seed),
@@ -143,4 +144,7 @@ def _print(title: str, rows: Iterable[tuple[str, object]]) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    try:
+        sys.exit(main())
+    except KeyboardInterrupt:
+        sys.exit(130)

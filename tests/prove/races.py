@@ -6,6 +6,7 @@ Exactly as many win as there is room, everybody else is told so, nothing dead-lo
 import asyncio
 import contextlib
 import os
+import signal
 import statistics
 import sys
 import time
@@ -265,7 +266,10 @@ def _serving(
         "SIMSTUDIO_API__PORT": str(port),
     }
     command = [str(Path(sys.executable).parent / "simstudio"), "serve"]
-    return houses.running(command, folder / f"api-{port}.log", environment=environment)
+    # Not SIGINT: in the background of a script that is ignored until a server sets up its own.
+    farewell = signal.SIGTERM
+    log = folder / f"api-{port}.log"
+    return houses.running(command, log, environment=environment, farewell=farewell)
 
 
 def _wait(port: int, folder: Path) -> None:
