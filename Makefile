@@ -5,7 +5,7 @@ PYTHON ?= $(firstword $(foreach each,python3.12 python3.11 python3,$(if $(shell 
 BIN := .venv/bin
 INSTALLED := .venv/.installed
 
-.PHONY: run test check bench lock clean
+.PHONY: run test check bench prove lock clean
 
 run: $(INSTALLED)
 	@$(BIN)/simstudio sandbox $(ARGS)
@@ -15,6 +15,10 @@ test: check
 
 bench: $(INSTALLED)
 	@$(BIN)/python tests/bench/main.py $(ARGS)
+
+# ARGS=days, machine or races; --help says more.
+prove: $(INSTALLED)
+	@$(BIN)/python tests/prove/main.py $(ARGS)
 
 check: $(INSTALLED)
 	@$(BIN)/ruff check .

@@ -3,26 +3,17 @@
 import contextlib
 import os
 import shutil
-import signal
-import subprocess
-import tempfile
-import uuid
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from datetime import UTC, datetime
-from pathlib import Path
 
-import psycopg
 import pytest
 from playwright.sync_api import Browser, expect, sync_playwright
 from sqlalchemy import Engine, create_engine
 from sqlmodel import Session
 
 from booking_engine.catalog import queries
-from connector import migrate, runtime, settings
 from connector.runtime import Runtime
-from sandbox import servers
-from sandbox.servers import Server
+from tests.factories import houses
+from tests.factories.houses import Servers, make_house
 from tests.factories.studio import DEMO_FILE, NOW, apply_demo
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
@@ -36,60 +27,19 @@ FLAGS = [
     "--disable-sync",
 ]
 
-# Nothing here has to outlive the machine's power supply.
-FAST = ("fsync=off", "synchronous_commit=off", "full_page_writes=off", "max_connections=300")
-
-
-@dataclass(frozen=True)
-class Servers:
-    """Where PostgreSQL and Redis are; `database_url` names the migrated template."""
-
-    database_url: str
-    redis_url: str
-
-
-@contextlib.contextmanager
-def _running(server: Server, log: Path) -> Iterator[None]:
-    with log.open("wb") as out:
-        process = subprocess.Popen(
-            server.command,
-            stdout=out,
-            stderr=out,
-            user=server.user,
-            cwd="/",
-            start_new_session=True,
-        )
-    try:
-        yield
-    finally:
-        process.send_signal(signal.SIGINT)
-        process.wait(20)
-
-
-def _named(url: str, name: str) -> str:
-    return f"{url.rpartition('/')[0]}/{name}"
-
 
 @pytest.fixture(scope="session")
 def given_servers() -> Iterator[tuple[str, str]]:
     """PostgreSQL and Redis: those of SIMSTUDIO_DATABASE_URL and SIMSTUDIO_REDIS_URL, or our own."""
-    given = os.environ.get("SIMSTUDIO_DATABASE_URL"), os.environ.get("SIMSTUDIO_REDIS_URL")
+    database_url = os.environ.get("SIMSTUDIO_DATABASE_URL")
+    redis_url = os.environ.get("SIMSTUDIO_REDIS_URL")
     with contextlib.ExitStack() as stack:
-        # Not pytest's own folder: nobody else may enter that, and PostgreSQL is not run by root.
-        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="simstudio-")))
-        folder.chmod(0o755)
-        database_url, redis_url = given
+        # Not pytest's own folder: nobody else may enter that.
+        folder = stack.enter_context(houses.own_folder())
         if database_url is None:
-            postgres = servers.postgres(folder, options=FAST)
-            stack.enter_context(_running(postgres, folder / "postgres.log"))
-            database_url = postgres.url
-            until = datetime.now(UTC).timestamp() + 30
-            while not servers.is_answering(database_url):
-                assert datetime.now(UTC).timestamp() < until, "PostgreSQL did not start"
+            database_url = stack.enter_context(houses.own_postgres(folder))
         if redis_url is None:
-            redis = servers.redis(folder)
-            stack.enter_context(_running(redis, folder / "redis.log"))
-            redis_url = redis.url
+            redis_url = stack.enter_context(houses.own_redis(folder))
         yield database_url, redis_url
 
 
@@ -97,11 +47,8 @@ def given_servers() -> Iterator[tuple[str, str]]:
 def template(given_servers: tuple[str, str]) -> Iterator[Servers]:
     """A migrated database that is only ever copied."""
     database_url, redis_url = given_servers
-    url = _named(database_url, f"template_{uuid.uuid4().hex[:10]}")
-    servers.create_database(url)
-    migrate.upgrade(url.replace("postgresql://", "postgresql+psycopg://"))
-    yield Servers(url, redis_url)
-    _drop(url)
+    with houses.migrated(database_url) as url:
+        yield Servers(url, redis_url)
 
 
 @pytest.fixture(scope="session")
@@ -110,17 +57,12 @@ def new_database(template: Servers) -> Iterator[Callable[[], str]]:
     made: list[str] = []
 
     def make() -> str:
-        url = _named(template.database_url, f"test_{uuid.uuid4().hex[:12]}")
-        with _admin(url) as connection:
-            name = url.rpartition("/")[2]
-            source = template.database_url.rpartition("/")[2]
-            connection.execute(f'CREATE DATABASE "{name}" TEMPLATE "{source}"')
-        made.append(url)
-        return url
+        made.append(houses.copy_of(template.database_url))
+        return made[-1]
 
     yield make
     for url in made:
-        _drop(url)
+        houses.drop(url)
 
 
 @pytest.fixture(scope="session")
@@ -168,25 +110,4 @@ def browser() -> Iterator[Browser]:
         running.close()
 
 
-def make_house(database_url: str, redis_url: str, **overrides: object) -> Runtime:
-    """Make a runtime for these servers; neighbours are given by overrides."""
-    values: dict[str, object] = {
-        "database_url": database_url,
-        "redis_url": redis_url,
-        "shopify": {"client_id": "test", "client_secret": "hush"},
-        "database": {"pool_size": 20},
-        **overrides,
-    }
-    return runtime.make(settings.Settings.model_validate(values))
-
-
-def _admin(url: str) -> psycopg.Connection:
-    return psycopg.connect(_named(url, "postgres"), autocommit=True)
-
-
-def _drop(url: str) -> None:
-    with _admin(url) as connection:
-        connection.execute(f'DROP DATABASE IF EXISTS "{url.rpartition("/")[2]}" WITH (FORCE)')
-
-
-__all__ = ["DEMO_FILE", "NOW"]
+__all__ = ["DEMO_FILE", "NOW", "Servers", "make_house"]

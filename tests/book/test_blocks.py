@@ -45,6 +45,7 @@ def golden(session: Session, studio: Studio) -> dict[str, Booking]:
 def test_golden_number_14_an_outage_moves_both_and_cancels_nobody(
     session: Session, studio: Studio, golden: dict[str, Booking]
 ) -> None:
+    """D27 14: at 10:00 bay 2 is down 14-18: d to bay 4, e to bay 3, nobody cancelled."""
     declared = break_down(session, studio, "bay-2", at(14), at(18), now=at(10))
 
     assert seats(session, golden["d"]) == ["bay-4"]
@@ -60,6 +61,7 @@ def test_golden_number_14_an_outage_moves_both_and_cancels_nobody(
 def test_golden_number_14_repaired_at_1130_returns_both(
     session: Session, studio: Studio, golden: dict[str, Booking]
 ) -> None:
+    """D27 14: repaired 11:30, undo returns both."""
     declared = break_down(session, studio, "bay-2", at(14), at(18), now=at(10))
 
     lifted = blocks.lift(
@@ -75,6 +77,7 @@ def test_golden_number_14_repaired_at_1130_returns_both(
 def test_golden_number_14_repaired_at_1430_moves_nothing(
     session: Session, studio: Studio, golden: dict[str, Booking]
 ) -> None:
+    """D27 14: repaired 14:30, nothing moves, the bay is simply free again."""
     declared = break_down(session, studio, "bay-2", at(14), at(18), now=at(10))
 
     lifted = blocks.lift(

@@ -1,6 +1,5 @@
 """The grace after a checkout was opened: expired for its holder, not yet free for others."""
 
-from dataclasses import replace
 from datetime import datetime, timedelta
 
 import pytest
@@ -9,15 +8,13 @@ from sqlmodel import Session
 from booking_engine.booking import holds
 from booking_engine.booking.book import SlotTaken
 from booking_engine.booking.holds import STAFF_CAPS, Holder
-from booking_engine.booking.models import BookingStatus, Hold, HoldStatus
+from booking_engine.booking.models import Hold, HoldStatus
 from booking_engine.catalog.studio import Studio
-from tests.factories.shop_orders import booking_of, make_line, make_order, post, wallet_sums
-from tests.factories.studio import HOUR, NOW, apply_demo, make_request
+from tests.factories.studio import NOW, apply_demo, make_request
 
 PLACED = NOW - timedelta(minutes=5)
 ENDS = NOW + timedelta(minutes=15)
 GRACE_ENDS = ENDS + timedelta(minutes=2)
-PAID_AT, ARRIVES = NOW + timedelta(minutes=16, seconds=30), NOW + timedelta(minutes=20)
 
 
 @pytest.fixture
@@ -61,27 +58,3 @@ def test_in_the_grace_the_hold_is_over_and_the_slot_is_not_free(
         take_all(session, studio, "q", last)
 
     assert holds.status(held, now=ENDS) is HoldStatus.EXPIRED
-
-
-def test_golden_number_8_who_takes_the_slot_after_the_grace_keeps_it(
-    session: Session, studio: Studio, held: Hold
-) -> None:
-    rival = take_all(session, studio, "q", GRACE_ENDS)
-
-    order = replace(make_order(make_line(HOUR, 4, hold=held.id)), ordered_at=PAID_AT)
-    posted = post(session, studio, order, ARRIVES)
-
-    assert posted.outcomes == {str(held.id): "credited"}
-    assert wallet_sums(session) == {"sim A": 240}
-    assert booking_of(session, rival).status is BookingStatus.HELD
-
-
-def test_golden_number_8_without_a_rival_the_payer_has_the_session(
-    session: Session, studio: Studio, held: Hold
-) -> None:
-    order = replace(make_order(make_line(HOUR, 4, hold=held.id)), ordered_at=PAID_AT)
-    posted = post(session, studio, order, ARRIVES)
-
-    assert posted.outcomes == {str(held.id): "recovered"}
-    assert booking_of(session, held).status is BookingStatus.CONFIRMED
-    assert wallet_sums(session) == {"sim H": 240}

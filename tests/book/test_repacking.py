@@ -47,6 +47,7 @@ def bays(session: Session, golden: dict[str, UUID]) -> dict[str, list[str]]:
 def test_golden_number_9_moves_one_booking_and_tells_of_it(
     session: Session, studio: Studio, golden: dict[str, UUID]
 ) -> None:
+    """D27 9: feasible by moving c to bay 1 and taking bay 2; one move."""
     assert bays(session, golden) == {"a": ["bay-1"], "b": ["bay-1"], "c": ["bay-2"]}
     assert told(session) == set()
 

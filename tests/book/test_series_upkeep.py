@@ -32,6 +32,7 @@ TWO_DAYS = timedelta(hours=48)
 def test_golden_12_two_dates_without_credits_are_reminded_and_released_once(
     session: Session, studio: Studio, wallet: Wallet
 ) -> None:
+    """D27 12: credits for 10; 11 and 12 are reminded at T-7 d and T-3 d, released at T-48 h."""
     grant_lot(session, studio, wallet, "pack", 600)
     found = start_series(session, studio, wallet, count=12)
     eleventh, twelfth = (toronto(2027, 2, day, 10) for day in (2, 9))
@@ -70,6 +71,7 @@ def test_golden_12_two_dates_without_credits_are_reminded_and_released_once(
 def test_golden_12_a_top_up_a_day_before_the_release_funds_the_twelfth(
     session: Session, studio: Studio, wallet: Wallet
 ) -> None:
+    """D27 12: a top-up of 1 a day before T-48 h of number 12 funds it."""
     grant_lot(session, studio, wallet, "pack", 600)
     found = start_series(session, studio, wallet, count=12)
     twelfth = toronto(2027, 2, 9, 10)

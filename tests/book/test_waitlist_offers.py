@@ -55,6 +55,7 @@ def test_who_waits_longest_is_offered_the_freed_time(session: Session, studio: S
 def test_an_offer_lasts_half_an_hour_or_half_the_time_that_is_left(
     session: Session, studio: Studio
 ) -> None:
+    """D27 11: freed 09:00 ends 09:30, declined 09:10 ends 09:35, 09:45 7.5 min, 09:52 none."""
     taken = fill(session, studio, MORNING)
     line = [wait(session, studio, 7000 + number, MORNING) for number in range(5)]
     nine, ten_past = (toronto(2026, 11, 25, 9, minute) for minute in (0, 10))

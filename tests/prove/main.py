@@ -1,0 +1,150 @@
+"""`make prove`: the booking engine against trying everything, plain paper, and crowds.
+
+Everything runs on servers of its own on this machine's loopback, and is gone afterwards.
+"""
+
+import argparse
+import signal
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+
+from rich.console import Console
+from rich.progress import track
+from rich.table import Table
+from sqlalchemy import create_engine
+from sqlmodel import Session
+
+from connector import logging
+from connector.runtime import Runtime
+from tests.factories import houses
+from tests.prove import machine, races, stored_days
+from tests.prove.stage import Stage
+
+STORED_EVERY = 10  # one day of so many goes through a real database as well
+STEPS = 40
+DAYS, RUNS, ROUNDS = 5_000, 60, 100
+SHOWN = 20
+out = Console(width=120)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Prove what is asked for; returns 1 where anything was violated."""
+    parser = argparse.ArgumentParser(
+        prog="tests/prove/main.py",
+        description=__doc__,
+        formatter_class=argparse.RawTextHelpFormatter,
+    )
+    parser.add_argument(
+        "what", nargs="?", choices=["days", "machine", "races", "all"], default="all"
+    )
+    parser.add_argument("--days", type=int, default=DAYS, help=f"random days ({DAYS})")
+    parser.add_argument(
+        "--rounds", type=int, help=f"runs of the machine ({RUNS}), rounds of each race ({ROUNDS})"
+    )
+    parser.add_argument("--seed", type=int, default=20261120, help="repeats a former run exactly")
+    asked = parser.parse_args(arguments)
+    logging.configure("console", quiet=True)
+    # Told to end in either way, it ends what it started first.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    proofs: dict[str, Callable[[], list[str]]] = {
+        "days": lambda: prove_days(asked.days, asked.seed),
+        "machine": lambda: prove_machine(asked.rounds or RUNS, asked.seed),
+        "races": lambda: prove_races(asked.rounds or ROUNDS),
+    }
+    wanted = list(proofs) if asked.what == "all" else [asked.what]
+    violated = 0
+    for name in wanted:
+        began = time.monotonic()
+        wrong = proofs[name]()
+        violated += len(wrong)
+        for each in wrong[:SHOWN]:
+            out.print(each, markup=False, style="red")
+        words = f"{len(wrong)} violations" if wrong else "no violation"
+        out.print(f"{name}: {words}, {time.monotonic() - began:.0f} s, seed {asked.seed}\n")
+    return 1 if violated else 0
+
+
+def prove_days(number: int, seed: int) -> list[str]:
+    """Compare random days with trying everything."""
+    with (
+        houses.own_folder() as folder,
+        houses.own_postgres(folder) as url,
+        houses.migrated(url) as template,
+    ):
+        engine = create_engine(template.replace("postgresql://", "postgresql+psycopg://"))
+        with engine.connect() as connection, Session(connection) as session:
+            numbers = track(range(number), "days", console=out)
+            *_, tally = stored_days.run(session, numbers=numbers, seed=seed, every=STORED_EVERY)
+            session.rollback()
+        engine.dispose()
+    figures = {name: value for name, value in vars(tally).items() if name != "mismatches"}
+    _print("days", [*figures.items(), ("mismatches", len(tally.mismatches))])
+    return tally.mismatches
+
+
+def prove_machine(runs: int, seed: int) -> list[str]:
+    """Let everything happen in any order, and compare every step with paper."""
+    wrong: list[str] = []
+    with (
+        houses.own_folder() as folder,
+        houses.own_postgres(folder) as url,
+        houses.own_redis(folder) as redis_url,
+        houses.migrated(url) as template,
+    ):
+
+        def open_house() -> Runtime:
+            if Stage.runs % 10 == 0:
+                out.print(f"machine: {Stage.runs} runs, {Stage.steps} steps", highlight=False)
+            database = houses.copy_of(template)
+            return houses.make_house(database, redis_url, database={"pool_size": 3})
+
+        try:
+            machine.run(open_house, runs=runs, steps=STEPS, seed_number=seed)
+        except Exception as error:  # noqa: BLE001 - whatever it is, it is what was looked for
+            wrong = ["\n".join([repr(error), *getattr(error, "__notes__", [])])]
+    rows: list[tuple[str, object]] = [("runs", Stage.runs), ("steps", Stage.steps)]
+    _print("machine", [*rows, *_by_rule(Stage.counts)])
+    return wrong
+
+
+def prove_races(rounds: int) -> list[str]:
+    """Let crowds want the same at once, spread over four processes."""
+    wrong: list[str] = []
+    goal = f"over {races.GOAL_SECONDS * 1000:.0f}"
+    table = Table("race, slowest answer of a round in ms", "rounds", "median", "p99", "max", goal)
+    table.add_column("answers")
+    with races.world(processes=4) as world:
+        for race in races.RACES:
+            results = list(track(races.run(world, race, rounds), race.name, rounds, console=out))
+            wrong += [each for result in results for each in result.wrong]
+            table.add_row(race.name, *races.summary(results))
+        broken, waits = races.aftermath(world), races.lock_waits(world)
+    out.print(table)
+    out.print(f"deadlocks and broken promises: {len(broken)}, lock waits over a second: {waits}")
+    return wrong + broken
+
+
+def _by_rule(counts: Counter[tuple[str, str]]) -> Iterable[tuple[str, object]]:
+    rules = sorted({rule for rule, _ in counts})
+    for rule in rules:
+        ends = {end: count for (name, end), count in counts.items() if name == rule}
+        total = sum(ends.values())
+        words = ", ".join(f"{end} {count}" for end, count in sorted(ends.items()))
+        yield rule, f"{total:>6}  ({words})" if len(ends) > 1 else f"{total:>6}"
+
+
+def _print(title: str, rows: Iterable[tuple[str, object]]) -> None:
+    table = Table(title=title, show_header=False)
+    for name, value in rows:
+        table.add_row(name.replace("_", " "), str(value))
+    out.print(table)
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main())
+    except KeyboardInterrupt:
+        sys.exit(130)
