@@ -22,6 +22,7 @@ from connector.api import (
     credits,
     health,
     holds,
+    quotes,
     series,
     shopify,
     staff,
@@ -46,7 +47,17 @@ def create_app(runtime: Runtime) -> FastAPI:
     app.state.runtime = runtime
     app.state.settings = runtime.settings
     api = APIRouter(prefix="/api")
-    for noun in (availability, catalog, holds, bookings, credits, series, shopify, waitlist):
+    for noun in (
+        availability,
+        catalog,
+        holds,
+        quotes,
+        bookings,
+        credits,
+        series,
+        shopify,
+        waitlist,
+    ):
         api.include_router(noun.router)
     for desk in (staff, blocks, attention):
         api.include_router(desk.router)

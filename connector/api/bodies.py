@@ -91,6 +91,12 @@ class SessionBody(_Body):
         )
 
 
+class QuoteBody(_Body):
+    """Sessions that somebody wants to pay for together."""
+
+    sessions: Annotated[list[SessionBody], Field(min_length=1, max_length=12)]
+
+
 class CancelBody(_Body):
     """Why a booking is cancelled."""
 
