@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from booking_engine.booking import quotes, terms
 from booking_engine.booking.pricing import NotForSale
 from booking_engine.booking.terms import Terms
+from booking_engine.catalog.studio import Product
 from booking_engine.ledger import lots as rules
 from booking_engine.ledger.models import CreditKind, Lot
 from tests.factories.catalogue import ALWAYS, make_location, make_product, make_studio
@@ -19,6 +20,7 @@ from tests.factories.lots import make_lot
 from tests.factories.studio import NOW, TORONTO, make_request
 
 DAY = timedelta(days=1)
+Pot = tuple[CreditKind, int, datetime | None]
 # Price, minutes, sessions and valid days of each product.
 PRODUCTS = st.lists(
     st.tuples(
@@ -58,7 +60,7 @@ def needs(each: Terms) -> dict[CreditKind, int]:
     return {MINUTES: each.simulator_minutes, COACHED: each.coaching_sessions}
 
 
-def can_pay(sessions: list[Terms], pots: list[tuple[CreditKind, int, datetime | None]]) -> bool:
+def can_pay(sessions: list[Terms], pots: list[Pot]) -> bool:
     """Tell whether some way of drawing pays: from each start on there is enough that lives then."""
     return all(
         sum(needs(each)[kind] for each in sessions if each.during.start >= start)
@@ -66,6 +68,26 @@ def can_pay(sessions: list[Terms], pots: list[tuple[CreditKind, int, datetime | 
         for kind in CreditKind
         for start in [each.during.start for each in sessions]
     )
+
+
+def worths(
+    products: tuple[Product, ...], sessions: list[Terms], there: list[Pot]
+) -> list[tuple[int, int]]:
+    """Return price and granted credits of every basket that pays, up to six units of each."""
+    today, found = NOW.astimezone(TORONTO).date(), []
+    for units in every(range(7), repeat=len(products)):
+        bought = [
+            (kind, count * quantity, rules.expiry(today, each.valid_days, TORONTO))
+            for each, count in zip(products, units, strict=True)
+            for kind, quantity in (
+                (MINUTES, each.simulator_minutes),
+                (COACHED, each.coaching_sessions),
+            )
+        ]
+        if can_pay(sessions, there + bought):
+            price = sum(n * each.price_minor for n, each in zip(units, products, strict=True))
+            found.append((price, sum(quantity for _, quantity, _ in bought)))
+    return found
 
 
 @settings(max_examples=300, deadline=None)
@@ -83,21 +105,7 @@ def test_the_first_way_is_the_cheapest_there_is(
         for number, (kind, quantity, days) in enumerate(purse, start=100)
     ]
     there = [(lot.kind, lot.available, lot.expires_at) for lot in lots if rules.is_usable(lot, NOW)]
-    today = NOW.astimezone(TORONTO).date()
-    prices = []
-    for units in every(range(7), repeat=len(products)):
-        bought = [
-            (kind, count * quantity, rules.expiry(today, each.valid_days, TORONTO))
-            for each, count in zip(products, units, strict=True)
-            for kind, quantity in (
-                (MINUTES, each.simulator_minutes),
-                (COACHED, each.coaching_sessions),
-            )
-        ]
-        if can_pay(sessions, there + bought):
-            price = sum(n * each.price_minor for n, each in zip(units, products, strict=True))
-            granted = sum(quantity for _, quantity, _ in bought)
-            prices.append((price, granted))
+    prices = worths(products, sessions, there)
     if not prices:
         with pytest.raises(NotForSale):
             quotes.options(studio, sessions, lots, now=NOW)
