@@ -100,6 +100,11 @@ class Lot(SQLModel, table=True):
         CheckConstraint("paid_minor >= 0", name="paid_minor"),
         Index("ix_lot_studio_id_wallet_id_kind", "studio_id", "wallet_id", "kind"),
         Index("ix_lot_studio_id_order_id", "studio_id", "order_id"),
+        Index(
+            "ix_lot_expires_at",
+            "expires_at",
+            postgresql_where=text("available > 0 AND expires_at IS NOT NULL"),
+        ),
     )
 
     studio_id: int = Field(sa_type=BigInteger)

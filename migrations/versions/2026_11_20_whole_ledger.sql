@@ -21,3 +21,5 @@ CREATE INDEX ix_lot_extension_studio_id_lot_id ON lot_extension (studio_id, lot_
 
 CREATE TRIGGER lot_extension_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON lot_extension
     FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
+
+CREATE INDEX ix_lot_expires_at ON lot (expires_at) WHERE available > 0 AND expires_at IS NOT NULL;
