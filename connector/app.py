@@ -22,6 +22,7 @@ from connector.api import (
     credits,
     health,
     holds,
+    ledger,
     quotes,
     series,
     shopify,
@@ -59,7 +60,7 @@ def create_app(runtime: Runtime) -> FastAPI:
         waitlist,
     ):
         api.include_router(noun.router)
-    for desk in (staff, blocks, attention):
+    for desk in (staff, blocks, attention, ledger):
         api.include_router(desk.router)
     app.include_router(api)
     app.include_router(health.router)

@@ -15,11 +15,11 @@ from rich.progress import Progress
 from rich.table import Table
 
 from booking_engine.catalog import queries, studio_file
-from booking_engine.errors import NotFound, Unavailable
+from booking_engine.errors import Invalid, NotFound, Unavailable
 from connector import apply as applying
 from connector import audit as auditing
 from connector import doctor as doctoring
-from connector import keys, logging, migrate, runtime, settings, verify, worker
+from connector import keys, liability, logging, migrate, runtime, settings, verify, worker
 from connector.runtime import NotConfigured, Runtime
 from connector.tables import Role
 from shopify_gateway.admin import AdminRefused
@@ -31,6 +31,8 @@ app = typer.Typer(
 )
 keys_app = typer.Typer(help="Staff API keys.", no_args_is_help=True)
 app.add_typer(keys_app, name="keys")
+report_app = typer.Typer(help="Reports for the studio's books.", no_args_is_help=True)
+app.add_typer(report_app, name="report")
 # A line is a line, however narrow the terminal or the pipe.
 out = Console(soft_wrap=True)
 err = Console(stderr=True, soft_wrap=True)
@@ -179,6 +181,29 @@ def run_audit(
     raise typer.Exit(1 if any(report.differences for report in reports) else 0)
 
 
+@report_app.command("liability")
+def report_liability(
+    month: Annotated[str | None, typer.Option(help="As 2026-11; default: this month.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Machine-readable.")] = False,
+) -> None:
+    """Print what is owed in sold credits: opening + sold - used - expired - revoked = closing."""
+    now = datetime.now(UTC)
+    with _runtime(statement_timeout_seconds=600).transaction() as session:
+        reports = []
+        for studio_id in queries.all_ids(session):
+            studio = queries.load(session, studio_id=studio_id)
+            reports.append(liability.report(session, studio=studio, month=month, now=now))
+    if as_json:
+        out.print_json(json.dumps(reports))
+        return
+    for each in reports:
+        title = f"{each['shop']} {each['month']}, money in minor units of {each['currency']}"
+        table = Table("", "minutes", "money", "coaching", "money", "deferred", title=title)
+        for row in liability.rows(each):
+            table.add_row(*row)
+        out.print(table)
+
+
 @app.command("doctor")
 def run_doctor() -> None:
     """Look at everything that the studio needs; a line each, with the cure."""
@@ -195,7 +220,7 @@ def main() -> None:
     """Run a command; a neighbour that is away is a sentence, not a stack trace."""
     try:
         app()
-    except (Unavailable, NotConfigured, NotFound, AdminRefused) as error:
+    except (Invalid, Unavailable, NotConfigured, NotFound, AdminRefused) as error:
         err.print(str(error), markup=False, highlight=False)
         sys.exit(2)
 

@@ -213,6 +213,13 @@ class ReasonBody(_Body):
     reason: Reason
 
 
+class ExtendBody(_Body):
+    """Until when a lot shall live, and why."""
+
+    until: Instant
+    reason: Reason
+
+
 class BlockBody(_Body):
     """When a simulator or a coach cannot be taken; `move_pinned` also moves who chose that bay."""
 

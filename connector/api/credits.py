@@ -29,7 +29,7 @@ def show_credits(exchange: Reading) -> Response:
         {
             "wallet": str(wallet_id) if wallet_id else None,
             **{kind.value: totals for kind, totals in balance.items()},
-            "lots": [_lot_view(lot, zone) for lot in lots],
+            "lots": [lot_view(lot, zone) for lot in lots],
         },
     )
 
@@ -55,7 +55,8 @@ def list_transfers(
     )
 
 
-def _lot_view(lot: Lot, zone: ZoneInfo) -> dict[str, Any]:
+def lot_view(lot: Lot, zone: ZoneInfo) -> dict[str, Any]:
+    """Return a lot as JSON."""
     return {
         "id": str(lot.id),
         "kind": lot.kind.value,
