@@ -17,6 +17,8 @@ from tests.factories.ledger import COACHED, MINUTES, grant_lot, make_cause
 from tests.factories.studio import apply_demo, make_wallet
 
 EDGES = [datetime(2026, month, 1, 5, tzinfo=UTC) for month in (9, 10, 11, 12)]
+Sold = tuple[CreditKind, int, int, int, int | None]
+Report = dict[CreditKind, liability.Liability]
 AMOUNTS = ("opening", "sold", "used", "expired", "revoked", "closing")
 # Kind, quantity, what was paid, day of the grant, days until the expiry.
 LOTS = st.lists(
@@ -47,11 +49,27 @@ def studio(shared_engine: Engine) -> Iterator[tuple[Session, Studio]]:
         outer.rollback()
 
 
-def months(session: Session, studio: Studio) -> list[dict[CreditKind, liability.Liability]]:
+def months(session: Session, studio: Studio) -> list[Report]:
     return [
         liability.report(session, studio_id=studio.id, start=start, end=end, now=EDGES[-1])
         for start, end in pairwise(EDGES)
     ]
+
+
+def adds_up(reports: list[Report], lots: list[Sold]) -> None:
+    for kind in CreditKind:
+        for report in reports:
+            of = {name: getattr(report[kind], name) for name in AMOUNTS}
+            for unit in ("credits", "money_minor"):
+                was, sold, used, expired, revoked, left = (
+                    getattr(of[name], unit) for name in AMOUNTS
+                )
+                assert was + sold - used - expired - revoked == left
+                assert sum(getattr(age, unit) for age in report[kind].ageing.values()) == left
+        for earlier, later in pairwise(reports):
+            assert earlier[kind].closing == later[kind].opening
+        sold = sum(report[kind].sold.money_minor for report in reports)
+        assert sold == sum(paid for of_kind, _, paid, _, _ in lots if of_kind is kind)
 
 
 @settings(
@@ -60,7 +78,7 @@ def months(session: Session, studio: Studio) -> list[dict[CreditKind, liability.
 @given(lots=LOTS, moves=MOVES)
 def test_opening_and_what_happened_is_closing(
     studio: tuple[Session, Studio],
-    lots: list[tuple[CreditKind, int, int, int, int | None]],
+    lots: list[Sold],
     moves: list[tuple[int, Bucket, Bucket, int, int]],
 ) -> None:
     session, house = studio
@@ -97,21 +115,7 @@ def test_opening_and_what_happened_is_closing(
                 cause=make_cause(lot.granted_at + timedelta(days=days)),
             )
 
-    reports = months(session, house)
-
-    for kind in CreditKind:
-        for report in reports:
-            of = {name: getattr(report[kind], name) for name in AMOUNTS}
-            for unit in ("credits", "money_minor"):
-                was, sold, used, expired, revoked, left = (
-                    getattr(of[name], unit) for name in AMOUNTS
-                )
-                assert was + sold - used - expired - revoked == left
-                assert sum(getattr(age, unit) for age in report[kind].ageing.values()) == left
-        for earlier, later in pairwise(reports):
-            assert earlier[kind].closing == later[kind].opening
-        sold = sum(report[kind].sold.money_minor for report in reports)
-        assert sold == sum(paid for of_kind, _, paid, _, _ in lots if of_kind is kind)
+    adds_up(months(session, house), lots)
     savepoint.rollback()
     session.expunge_all()
 
