@@ -44,7 +44,8 @@ FILL = f"""
                      revoked, source, paid_minor, priority, granted_at)
         SELECT 1, ('00000000-0000-7000-9000-' || lpad(to_hex(n), 12, '0'))::uuid,
                ('00000000-0000-7000-8000-' || lpad(to_hex(n % {WALLETS}), 12, '0'))::uuid,
-               'simulator_minutes', {GRANTED}, {GRANTED} - 300, 60, 240, 0, 0, 'bench:' || n, 40000, 50, now()
+               'simulator_minutes', {GRANTED}, {GRANTED} - 300, 60, 240, 0, 0, 'bench:' || n,
+               40000, 50, now()
         FROM generate_series(0, {LOTS - 1}) n;
     INSERT INTO draw (studio_id, booking_id, lot_id, quantity, held)
         SELECT 1, gen_random_uuid(), id, 60, 60 FROM lot;
@@ -64,7 +65,7 @@ PGBENCH = """
 \\set lot :wallet + {wallets} * random(0, {each})
 BEGIN;
 SELECT id FROM wallet WHERE studio_id = 1
-    AND id = ('00000000-0000-7000-8000-' || lpad(to_hex(:wallet), 12, '0'))::uuid
+    AND id = ('00000000-0000-7000-8000-' || lpad(to_hex(:wallet::bigint), 12, '0'))::uuid
     FOR NO KEY UPDATE;
 {move};
 COMMIT;
@@ -107,7 +108,11 @@ def _verify(url: str, count: int) -> Row:
     environment = {**os.environ, **seeding.environment(url, NO_REDIS)}
     began = time.monotonic()
     process = subprocess.Popen(
-        [simstudio, "verify"], env=environment, stdout=subprocess.PIPE, text=True
+        [simstudio, "verify"],
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
     )
     peak = {"verify": 0, "PostgreSQL": 0}
     with psycopg.connect(url, autocommit=True) as connection:
@@ -140,7 +145,7 @@ def _own_memory(pid: int) -> int:
 
 
 def _pgbench(binaries: Path, url: str, folder: Path, last: int) -> dict[str, float]:
-    lot = "('00000000-0000-7000-9000-' || lpad(to_hex(:lot), 12, '0'))::uuid"
+    lot = "('00000000-0000-7000-9000-' || lpad(to_hex(:lot::bigint), 12, '0'))::uuid"
     move = transfers._move_statement(Bucket.AVAILABLE, Bucket.SPENT)
     for name, value in {
         ":studio_id": "1",
@@ -158,7 +163,9 @@ def _pgbench(binaries: Path, url: str, folder: Path, last: int) -> dict[str, flo
     script.write_text(PGBENCH.format(first=0, last=last, wallets=WALLETS, each=each, move=move))
     command = [str(binaries / "pgbench"), "--no-vacuum", "--protocol=prepared", "--log"]
     command += [f"--client={CLIENTS}", f"--time={SECONDS}", f"--file={script}", url]
-    subprocess.run(command, check=True, capture_output=True, cwd=folder)
+    done = subprocess.run(command, capture_output=True, cwd=folder, text=True)
+    if done.returncode != 0:
+        raise SystemExit(done.stderr)
     latencies = []
     for log in folder.glob("pgbench_log.*"):
         latencies += [int(line.split()[2]) / 1000 for line in log.read_text().splitlines()]
