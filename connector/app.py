@@ -27,6 +27,8 @@ from connector.api import (
     credits,
     health,
     holds,
+    ledger,
+    quotes,
     series,
     shopify,
     staff,
@@ -56,6 +58,7 @@ def create_app(runtime: Runtime) -> FastAPI:
         availability,
         catalog,
         holds,
+        quotes,
         bookings,
         credits,
         series,
@@ -64,7 +67,7 @@ def create_app(runtime: Runtime) -> FastAPI:
         waitlist,
     ):
         api.include_router(noun.router)
-    for desk in (staff, blocks, attention):
+    for desk in (staff, blocks, attention, ledger):
         api.include_router(desk.router)
     app.include_router(api)
     app.include_router(health.router)

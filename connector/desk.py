@@ -19,6 +19,7 @@ from connector.tables import Role, StaffKey
 MANAGERS = frozenset({Role.OWNER, Role.MANAGER})
 DESK = MANAGERS | {Role.RECEPTIONIST}
 READERS = DESK | {Role.FINANCE}
+MONEY = frozenset({Role.OWNER, Role.FINANCE})
 
 PERMISSIONS: Mapping[tuple[str, str], frozenset[Role]] = {
     ("POST", "/staff/bookings"): DESK,
@@ -27,6 +28,9 @@ PERMISSIONS: Mapping[tuple[str, str], frozenset[Role]] = {
     ("POST", "/staff/bookings/{booking_id}/complete"): MANAGERS,
     ("POST", "/staff/bookings/{booking_id}/forgive"): MANAGERS,
     ("POST", "/staff/credits"): MANAGERS,
+    ("POST", "/staff/lots/{lot_id}/extend"): MANAGERS,
+    ("GET", "/staff/orders/{order_id}/refund-quote"): READERS,
+    ("GET", "/staff/reports/liability"): MONEY,
     ("POST", "/staff/blocks"): MANAGERS,
     ("GET", "/staff/blocks"): MANAGERS,
     ("POST", "/staff/blocks/{block_id}/lift"): MANAGERS,

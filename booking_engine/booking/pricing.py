@@ -1,11 +1,13 @@
 """What a session costs: the cheapest products that cover the credits it burns. Pure."""
 
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 
 from booking_engine.catalog.studio import Product
 from booking_engine.errors import Invalid
+from booking_engine.ledger.models import CreditKind
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +56,24 @@ def price_minor(
     """Return the price of the cheapest basket, None where nothing on sale covers it."""
     offer = _offer(products, simulator_minutes, coaching_sessions)
     return None if offer is None else offer.total_minor
+
+
+def singles(products: Iterable[Product]) -> dict[CreditKind, Product]:
+    """Return the product that sells each kind by the piece.
+
+    It grants that kind alone, as little of it as any product does, and is the cheapest that does.
+    """
+    found: dict[CreditKind, Product] = {}
+    for product in sorted(products, key=lambda each: (_granted(each), each.price_minor)):
+        if product.simulator_minutes and not product.coaching_sessions:
+            found.setdefault(CreditKind.SIMULATOR_MINUTES, product)
+        if product.coaching_sessions and not product.simulator_minutes:
+            found.setdefault(CreditKind.COACHING_SESSIONS, product)
+    return found
+
+
+def _granted(product: Product) -> int:
+    return product.simulator_minutes + product.coaching_sessions
 
 
 @lru_cache(maxsize=4096)

@@ -136,10 +136,13 @@ def share_out(
     return shares
 
 
+def can_pay(lot: Purse, *, starts_at: datetime, now: datetime) -> bool:
+    """Tell whether the lot can be drawn now for a session that starts then (D1)."""
+    return is_live(lot, starts_at) and is_usable(lot, now)
+
+
 def _eligible(lots: Iterable[P], kind: CreditKind, starts_at: datetime, now: datetime) -> list[P]:
-    return [
-        lot for lot in lots if lot.kind is kind and is_live(lot, starts_at) and is_usable(lot, now)
-    ]
+    return [lot for lot in lots if lot.kind is kind and can_pay(lot, starts_at=starts_at, now=now)]
 
 
 def returned(share: int, percent: int, kind: CreditKind) -> int:

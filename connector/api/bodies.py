@@ -48,6 +48,7 @@ def _has_offset(value: datetime) -> datetime:
 
 
 Instant = Annotated[datetime, BeforeValidator(_written_out), AfterValidator(_has_offset)]
+LocalDate = Annotated[date, BeforeValidator(_local_date)]
 Minutes = Annotated[StrictInt, Field(ge=5, le=1440)]
 Handle = Annotated[str, Field(min_length=1, max_length=63)]
 
@@ -91,6 +92,12 @@ class SessionBody(_Body):
         )
 
 
+class QuoteBody(_Body):
+    """Sessions that somebody wants to pay for together."""
+
+    sessions: Annotated[list[SessionBody], Field(min_length=1, max_length=12)]
+
+
 class CancelBody(_Body):
     """Why a booking is cancelled."""
 
@@ -109,7 +116,7 @@ class SeriesBody(SessionBody):
 
     every_weeks: Annotated[StrictInt, Field(ge=1, le=2)]
     count: Annotated[StrictInt, Field(ge=1, le=520)] | None = None
-    until: Annotated[date, BeforeValidator(_local_date)] | None = None
+    until: LocalDate | None = None
 
     @model_validator(mode="after")
     def _one_end(self) -> "SeriesBody":
@@ -204,6 +211,13 @@ class MarkBody(_Body):
 class ReasonBody(_Body):
     """Why something is done that nobody does without a reason."""
 
+    reason: Reason
+
+
+class ExtendBody(_Body):
+    """Until when a lot shall live, and why."""
+
+    until: Instant
     reason: Reason
 
 

@@ -1,9 +1,10 @@
-"""Writes down what the clock has already made true: lapsed holds, begun and finished sessions."""
+"""Writes down what the clock has already made true: lapsed holds and lots, sessions."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime
 
 from booking_engine.booking import bookings, holds
+from booking_engine.ledger import lapses
 from connector import idempotency
 from connector.runtime import Runtime
 
@@ -16,6 +17,7 @@ def sweep(runtime: Runtime) -> None:
         idempotency.sweep(session, now=datetime.now(UTC))
     _repeat(runtime, holds.expire_due)
     _repeat(runtime, bookings.begin_and_complete)
+    _repeat(runtime, lapses.expire_due)
 
 
 def _repeat(runtime: Runtime, sweep_some: Callable[..., int]) -> None:
