@@ -55,7 +55,9 @@ def run(house: Runtime, start: datetime, *, on_order: Callable[[], None]) -> lis
         report = Report(studio.shop)
         with house.admin(studio) as admin:
             for order_id in admin.orders_updated_since(start):
-                posted = reading.read_one(house.transaction, admin, studio, order_id)
+                posted = reading.read_one(
+                    house.transaction, admin, studio, order_id, privacy=house.settings.privacy
+                )
                 report.orders += 1
                 if posted is not None:
                     report.granted += posted.granted + posted.reinstated
