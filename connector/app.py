@@ -19,9 +19,12 @@ from connector.api import (
     blocks,
     bookings,
     catalog,
+    claims,
     credits,
+    exports,
     health,
     holds,
+    redeem,
     series,
     shopify,
     staff,
@@ -46,9 +49,9 @@ def create_app(runtime: Runtime) -> FastAPI:
     app.state.runtime = runtime
     app.state.settings = runtime.settings
     api = APIRouter(prefix="/api")
-    for noun in (availability, catalog, holds, bookings, credits, series, shopify, waitlist):
+    for noun in (availability, catalog, holds, bookings, claims, credits, series, shopify):
         api.include_router(noun.router)
-    for desk in (staff, blocks, attention):
+    for desk in (waitlist, redeem, staff, blocks, attention, exports):
         api.include_router(desk.router)
     app.include_router(api)
     app.include_router(health.router)

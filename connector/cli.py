@@ -22,6 +22,7 @@ from connector import doctor as doctoring
 from connector import keys, logging, migrate, runtime, settings, verify, worker
 from connector.runtime import NotConfigured, Runtime
 from connector.tables import Role
+from shopify_gateway import closing
 from shopify_gateway.admin import AdminRefused
 
 app = typer.Typer(
@@ -177,6 +178,16 @@ def run_audit(
             table.add_row(*report.cells())
         out.print(table)
     raise typer.Exit(1 if any(report.differences for report in reports) else 0)
+
+
+@app.command("shop-exports")
+def print_shop_exports(
+    shop: Annotated[str | None, typer.Option(help="Of this shop alone.")] = None,
+) -> None:
+    """Print what was kept of shops that were erased, one JSON document a line; for 30 days."""
+    with _runtime(statement_timeout_seconds=600).transaction() as session:
+        for part in closing.exports(session, shop=shop):
+            sys.stdout.write(f"{json.dumps(part)}\n")
 
 
 @app.command("doctor")

@@ -128,9 +128,11 @@ def claim(
 ) -> WalletClaim:
     """Move an order's credits, or those of one gift in it, and the sessions that they pay for.
 
-    Locks both wallets. Raises `NothingToClaim`, `AlreadyClaimed`, `Entangled` and `WalletMoved`.
+    Locks the order and both wallets. Raises `NothingToClaim`, `AlreadyClaimed`, `Entangled` and
+    `WalletMoved`.
     """
     about = {"studio_id": studio_id, "order_id": order_id, "gift_id": gift.id if gift else None}
+    wallets.lock_orders(session, studio_id=studio_id, order_ids=[order_id])
     lots, former = _lots(session, about)
     wallets.lock_all(session, studio_id=studio_id, wallet_ids=[former, claimant.wallet_id])
     if _lots(session, about) != (lots, former):
@@ -174,6 +176,8 @@ def revert(
     ).first()
     if found is None:
         raise NotFound("there is no such claim")
+    wallets.lock_orders(session, studio_id=studio_id, order_ids=[found.order_id])
+    session.refresh(found)
     ids = [found.wallet_id, found.former_wallet_id]
     wallets.lock_all(session, studio_id=studio_id, wallet_ids=ids)
     session.refresh(found, with_for_update=True)

@@ -4,12 +4,14 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import tuple_
+from sqlalchemy import text, tuple_
 from sqlalchemy.dialects.postgresql import insert
 from sqlmodel import Session, col, delete, select
 
 from booking_engine.errors import Unavailable
 from booking_engine.ledger.models import AliasKind, Wallet, WalletAlias
+
+_LOCK_ORDER = text("SELECT pg_advisory_xact_lock(hashtextextended(:name, 0))")
 
 
 class WalletMoved(Unavailable):
@@ -73,6 +75,12 @@ def find_address(session: Session, *, studio_id: int, addresses: Sequence[bytes]
 def find_customer(session: Session, *, studio_id: int, customer_id: int) -> Wallet | None:
     """Return the customer's wallet if there is one; makes none."""
     return _find(session, studio_id, AliasKind.CUSTOMER, str(customer_id))
+
+
+def lock_orders(session: Session, *, studio_id: int, order_ids: Iterable[int]) -> None:
+    """Queue behind everybody who works on these orders of the shop; taken before any wallet."""
+    for order_id in sorted(set(order_ids)):
+        session.execute(_LOCK_ORDER, {"name": f"order:{studio_id}:{order_id}"})
 
 
 def lock(session: Session, *, studio_id: int, wallet_id: UUID) -> None:

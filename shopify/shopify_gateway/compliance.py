@@ -65,6 +65,8 @@ def redact(session: Session, told: Told) -> str:
     studio = queries.load(session, studio_id=studio_id)
     waitlist.queue(session, studio_id=studio_id)
     person = _person(session, studio_id, asked, privacy)
+    wallets.lock_orders(session, studio_id=studio_id, order_ids=person.order_ids)
+    wallets.lock_all(session, studio_id=studio_id, wallet_ids=person.wallet_ids)
     for wallet_id in person.wallet_ids:
         for order_id in _orders_of(session, studio_id, wallet_id):
             wallets.name_order(session, studio_id=studio_id, order_id=order_id, wallet_id=wallet_id)

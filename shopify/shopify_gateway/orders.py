@@ -94,10 +94,7 @@ def mark_for_reading(session: Session, *, studio_id: int, order_id: int, now: da
 
 def _lock(session: Session, studio_id: int, order_id: int) -> ShopOrder:
     """Return the order's row, made on first sight; one transaction at a time works on an order."""
-    session.execute(
-        text("SELECT pg_advisory_xact_lock(hashtextextended(:name, 0))"),
-        {"name": f"order:{studio_id}:{order_id}"},
-    )
+    wallets.lock_orders(session, studio_id=studio_id, order_ids=[order_id])
     session.execute(
         insert(ShopOrder)
         .values(studio_id=studio_id, order_id=order_id, outcomes={}, read_attempts=0)

@@ -168,6 +168,11 @@ def merged(session: Session, told: Told) -> str:
         # Nothing of theirs is here yet; what comes late under the old id belongs to the kept one.
         wallets.name_customer(session, studio_id=studio_id, customer_id=removed, wallet_id=owner.id)
         return "named"
+    theirs = select(ShopOrder.order_id).where(
+        col(ShopOrder.studio_id) == studio_id, col(ShopOrder.wallet_id) == former.id
+    )
+    order_ids = session.exec(theirs).all()
+    wallets.lock_orders(session, studio_id=studio_id, order_ids=order_ids)
     changed = merging.merge(
         session,
         studio_id=studio_id,
@@ -234,6 +239,10 @@ def _claim_orders(
     session: Session, studio_id: int, rows: Any, wallet_id: UUID, now: datetime
 ) -> int:
     """Claim the orders of a verified address that are recent enough; returns how many."""
+    order_ids = [row.order_id for row in rows]
+    wallets.lock_orders(session, studio_id=studio_id, order_ids=order_ids)
+    for row in rows:
+        session.refresh(row)
     claimable = [row for row in rows if _is_claimable(session, row, wallet_id, now)]
     former = {row.wallet_id for row in claimable if row.wallet_id is not None}
     wallets.lock_all(session, studio_id=studio_id, wallet_ids={*former, wallet_id})
