@@ -300,9 +300,7 @@ def test_another_customer_keeps_everything(session: Session, studio: Studio) -> 
     assert "Robin rang about the quill pens" in session.exec(select(AuditEntry.reason)).all()
 
 
-def test_a_guest_is_forgotten_by_address_and_orders_alone(
-    session: Session, studio: Studio
-) -> None:
+def test_a_guest_is_forgotten_by_address_and_orders_alone(session: Session, studio: Studio) -> None:
     body = order_body(5001, customer=None) | {"email": EMAIL}
     hear(session, studio, "orders/paid", body)
 
