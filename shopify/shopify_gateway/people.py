@@ -217,10 +217,18 @@ def _owner(session: Session, row: ShopOrder, order: Order, now: datetime) -> UUI
         session.refresh(claimed)
         return claimed.wallet_id
     if order.customer_id is None:
-        return wallets.of_order(session, studio_id=row.studio_id, order_id=order.id, now=now).id
+        return _nobody_s(session, row, now)
     return wallets.of_customer(
         session, studio_id=row.studio_id, customer_id=order.customer_id, now=now
     ).id
+
+
+def _nobody_s(session: Session, row: ShopOrder, now: datetime) -> UUID:
+    """Return the wallet of an order that names no customer, or that no longer names one."""
+    about = {"studio_id": row.studio_id, "order_id": row.order_id}
+    if row.wallet_id is None or wallets.find_order(session, **about) is not None:
+        return wallets.of_order(session, **about, now=now).id
+    return row.wallet_id
 
 
 def _involved(session: Session, row: ShopOrder) -> set[UUID]:

@@ -155,7 +155,9 @@ PAID = [
     for customer in (7001, 7002, 7003)
 ]
 REFUNDED = [later(order, 1, minutes=1, financial_status="partially_refunded") for order in PAID[:2]]
-EVENTS = [*MERGES, *PAID, *REFUNDED, PAID[0]]
+# The shop also gives the order to the customer who is kept, and says so before or after.
+HANDED_OVER = later(REFUNDED[0], minutes=1, customer_id=7003)
+EVENTS = [*MERGES, *PAID, *REFUNDED, PAID[0], HANDED_OVER]
 
 
 @settings(
@@ -170,7 +172,7 @@ def test_whenever_a_merge_is_heard_it_ends_alike(
         if isinstance(event, tuple):
             hear(session, studio, "customers/merge", merge_body(*event))
         else:
-            post(session, studio, event, NOW + timedelta(minutes=1))
+            post(session, studio, event, NOW + timedelta(minutes=2))
 
     last = owner(session, studio, 7003)
     assert {owner(session, studio, customer) for customer in (7001, 7002)} == {last}
@@ -201,3 +203,15 @@ def test_a_merge_is_a_fact_for_ever(session: Session, studio: Studio) -> None:
 
     with pytest.raises(Exception, match="append-only"), session.begin_nested():
         session.flush()
+
+
+def test_an_order_that_no_longer_names_its_customer_stays_theirs(
+    session: Session, studio: Studio
+) -> None:
+    order = make_order(make_line(HOUR, 2), customer=KEPT)
+    post(session, studio, order)
+
+    post(session, studio, later(order, 3, customer_id=None))
+
+    assert sums_of(session, owner(session, studio, KEPT)) == {"A": 180}
+    assert len(session.exec(select(Wallet)).all()) == 1
