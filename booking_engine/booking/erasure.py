@@ -38,7 +38,7 @@ def erase(session: Session, *, studio: Studio, wallet_id: UUID, now: datetime) -
         if each.status is not SeriesStatus.ENDED:
             series.end(session, studio=studio, series_id=each.id, now=now)
     _end_bookings(session, studio, wallet_id, now)
-    _freeze(session, studio, wallet_id, now)
+    freeze(session, studio=studio, wallet_id=wallet_id, now=now)
     session.exec(
         delete(WalletAlias).where(
             col(WalletAlias.studio_id) == studio.id,
@@ -147,7 +147,8 @@ _OPEN = text("""
 """)
 
 
-def _freeze(session: Session, studio: Studio, wallet_id: UUID, now: datetime) -> None:
+def freeze(session: Session, *, studio: Studio, wallet_id: UUID, now: datetime) -> None:
+    """Freeze what credits a wallet has left, and have the studio decide what it owes."""
     session.exec(
         update(Lot)
         .where(

@@ -82,6 +82,7 @@ def _converge(
     _post(session, studio, order, owner, posted, now)
     _settle_holds(session, studio, order, row, posted, now)
     session.flush()
+    people.freeze_if_erased(session, studio=studio, wallet_id=owner, now=now)
     return posted
 
 

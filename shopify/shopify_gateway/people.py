@@ -13,11 +13,11 @@ from sqlmodel import Session, col, select
 
 from booking_engine.booking import claim_codes, claims, erasure, holds, waitlist
 from booking_engine.booking.claims import AlreadyClaimed, Claimant, Entangled, NothingToClaim
+from booking_engine.catalog.studio import Studio
 from booking_engine.ledger import merging, wallets
 from booking_engine.ledger.models import Lot, Wallet
 from booking_engine.ledger.people_models import ClaimKind, Gift
 from booking_engine.ledger.pseudonyms import Pseudonyms
-from booking_engine.ledger.wallets import WalletMoved
 from shopify_gateway.deliveries import UnreadableDelivery
 from shopify_gateway.models import ShopOrder
 from shopify_gateway.order import Order, customer_number, from_snapshot
@@ -59,16 +59,21 @@ def admit(
 def lock_owner(session: Session, *, row: ShopOrder, order: Order, now: datetime) -> UUID:
     """Return whose an order is: who claimed it, its customer, or nobody yet (a wallet of its own).
 
-    Locks that wallet and every other one in which the order has credits, in sorted order. Raises
-    `WalletMoved` where a merge or a claim came in between; whoever asks again finds the new owner.
+    Locks that wallet and every other one in which the order has credits, in sorted order; claims
+    queue for the order, which the caller has locked. Raises `WalletMoved` where a merge came in
+    between; whoever asks again finds the new owner.
     """
     owner = _owner(session, row, order, now)
-    session.flush()
-    involved = _involved(session, row) | {owner}
+    involved = {owner, *_involved(session, row)}
     wallets.lock_all(session, studio_id=row.studio_id, wallet_ids=involved)
-    if _owner(session, row, order, now) != owner or _involved(session, row) - involved:
-        raise WalletMoved
     return owner
+
+
+def freeze_if_erased(session: Session, *, studio: Studio, wallet_id: UUID, now: datetime) -> None:
+    """Freeze and list what an order has granted to a wallet whose person was erased."""
+    wallet = session.get_one(Wallet, (studio.id, wallet_id))
+    if wallet.erased_at is not None:
+        erasure.freeze(session, studio=studio, wallet_id=wallet_id, now=now)
 
 
 def note_address(

@@ -1,4 +1,4 @@
-"""A person asks to be forgotten, or to see what is kept: product rule D13."""
+"""A person asks to be forgotten: product rule D13."""
 
 import json
 from datetime import timedelta
@@ -8,20 +8,17 @@ import pytest
 from sqlalchemy import text
 from sqlmodel import Session, col, select
 
-from booking_engine import audit_trail
 from booking_engine.attention import AttentionItem
 from booking_engine.audit_trail import AuditEntry
 from booking_engine.booking import bookings, series, waitlist
 from booking_engine.booking.models import Booking, BookingStatus, Hold
-from booking_engine.booking.policies import Actor
 from booking_engine.booking.series_models import Series, SeriesStatus
 from booking_engine.booking.waitlist_models import EntryStatus, WaitlistEntry
 from booking_engine.catalog.studio import Studio
 from booking_engine.erasing import Erasing, erasing
 from booking_engine.ledger import credits
 from booking_engine.ledger.models import Lot, Transfer, Wallet, WalletAlias
-from booking_engine.ledger.people_models import PersonExport, ShopExport, Tombstone
-from connector.tables import metadata
+from booking_engine.ledger.people_models import Tombstone
 from shopify_gateway.deliveries import UnreadableDelivery
 from shopify_gateway.models import ShopOrder, WebhookDelivery
 from tests.factories.desk import broken_promises
@@ -38,120 +35,18 @@ from tests.factories.series import start_series
 from tests.factories.shop_orders import place_hold, told
 from tests.factories.shopify_bodies import order_body
 from tests.factories.studio import NOW, make_request, make_wallet, toronto
-
-EMAIL, PHONE = "Zoë.Quill@example.com", "+1 613 555 0142"
-STREET = "17 Rue de l'Église"
-NAMES = ["Quill", "Zoë", "zoë.quill", "555 0142", "Église", "7302452800513"]
-CUSTOMER = 7302452800513
-PERSON = {
-    "id": CUSTOMER,
-    "email": EMAIL,
-    "phone": PHONE,
-    "first_name": "Zoë",
-    "last_name": "Quill",
-    "verified_email": True,
-    "default_address": {"name": "Zoë Quill", "address1": STREET, "phone": PHONE},
-}
-LATER = {"updated_at": "2099-01-01T00:00:00+00:00"}
-
-
-def buy(session: Session, studio: Studio, id: int = 5001, **more: Any) -> dict[str, Any]:
-    """Deliver a paid order of the person, with everything that Shopify says about them."""
-    body = order_body(id, **more) | {
-        "customer": PERSON,
-        "email": EMAIL,
-        "billing_address": PERSON["default_address"],
-    }
-    hear(session, studio, "orders/paid", body)
-    return body
-
-
-def forget(session: Session, studio: Studio, **more: Any) -> str:
-    body = redact_body(CUSTOMER, email=EMAIL, phone=PHONE, **more)
-    return hear(session, studio, "customers/redact", body)
-
-
-def found_anywhere(session: Session, *words: str) -> list[str]:
-    """Look for words in every column of every table that can hold some."""
-    hits = []
-    for table in metadata.sorted_tables:
-        for column in table.columns:
-            written = f"{column.name}::text"
-            if str(column.type) == "BLOB" or "BYTEA" in str(column.type).upper():
-                written = f"convert_from({column.name}, 'UTF8')"
-                if column.name != "body":
-                    continue  # digests
-            for word in words:
-                for spelled in {word, json.dumps(word)[1:-1]}:
-                    count = session.execute(
-                        text(
-                            f"SELECT count(*) FROM {table.name}"
-                            f" WHERE position(lower(:word) IN lower({written})) > 0"
-                        ),
-                        {"word": spelled},
-                    ).scalar_one()
-                    if count:
-                        hits.append(f"{table.name}.{column.name}: {spelled}")
-    return hits
-
-
-def note(session: Session, studio: Studio, reference: object, reason: str, **facts: Any) -> None:
-    audit_trail.record(
-        session,
-        AuditEntry(
-            studio_id=studio.id,
-            role="owner",
-            key_name="key",
-            action="test",
-            reference=str(reference),
-            reason=reason,
-            facts=facts,
-            at=NOW,
-        ),
-    )
-
-
-def live_a_little(session: Session, studio: Studio) -> None:
-    """Leave every trace that a customer can leave."""
-    hear(session, studio, "customers/create", PERSON)
-    buy(session, studio, 5001, quantity=4)
-    wallet_id = owner(session, studio, CUSTOMER)
-    assert wallet_id is not None
-    for number in range(2):
-        booking = bookings.book(
-            session,
-            studio=studio,
-            request=make_request(toronto(2026, 11, 25 + number, 18)),
-            wallet_id=wallet_id,
-            actor="customer",
-            now=NOW,
-        )
-    bookings.cancel(
-        session,
-        studio_id=studio.id,
-        booking_id=booking.id,
-        actor=Actor.CUSTOMER,
-        reason="Zoë has a cold",
-        now=NOW,
-    )
-    place_hold(session, studio, make_request(toronto(2026, 11, 27, 9)))
-    note(session, studio, booking.id, "Ms Quill rang", customer=CUSTOMER)
-    note(session, studio, "another", f"write to {EMAIL.lower()}", note=f"or ring {PHONE}")
-    session.add(
-        AttentionItem(
-            studio_id=studio.id,
-            kind="paid_too_little",
-            key=str(booking.id),
-            detail="a session",
-            facts={"booking": str(booking.id)},
-            raised_at=NOW,
-            resolved_at=NOW,
-            resolution="dismiss",
-            resolved_by="staff:owner",
-            resolved_reason="Zoë Quill paid at the desk",
-        )
-    )
-    session.flush()
+from tests.factories.traces import (
+    CUSTOMER,
+    EMAIL,
+    LATER,
+    NAMES,
+    PERSON,
+    buy,
+    forget,
+    found_anywhere,
+    live_a_little,
+    note,
+)
 
 
 def test_after_a_redaction_nothing_that_names_the_person_is_found_anywhere(
@@ -269,6 +164,7 @@ def test_what_comes_late_lands_with_the_erased_wallet_and_restores_nobody(
 
     assert owner(session, studio, CUSTOMER) is None
     assert sums_of(session, wallet_id) == {"A": 120, "R": 60}
+    assert None not in session.exec(select(Lot.frozen_at).where(col(Lot.available) > 0)).all()
     assert found_anywhere(session, *NAMES) == []
     assert broken_promises(session) == []
 
@@ -360,73 +256,6 @@ def test_only_the_documented_way_blanks_the_trail(session: Session, studio: Stud
         session.execute(text("UPDATE audit_entry SET reason = ''"))
     with pytest.raises(Exception, match="append-only"), session.begin_nested():
         session.execute(text("UPDATE audit_entry SET reason = ''"))
-
-
-def test_an_export_holds_what_is_kept_and_is_made_once(session: Session, studio: Studio) -> None:
-    live_a_little(session, studio)
-    body = {
-        "customer": {"id": CUSTOMER, "email": EMAIL},
-        "orders_requested": [5001],
-        "data_request": {"id": 9999},
-    }
-
-    outcomes = [hear(session, studio, "customers/data_request", body) for _ in range(2)]
-
-    made = session.exec(select(PersonExport)).one()
-    item = session.exec(
-        select(AttentionItem).where(col(AttentionItem.kind) == "data_request")
-    ).one()
-    kept = made.document["kept"]
-    assert outcomes == ["exported", "agreed"]
-    assert item.facts["export"] == str(made.id)
-    assert {name: len(rows) for name, rows in kept.items() if rows} == {
-        "booking": 2,
-        "draw": 2,
-        "lot": 4,
-        "shop_order": 1,
-        "transfer": 7,
-        "wallet_alias": 2,
-    }
-    assert "orders/paid" in {each["topic"] for each in made.document["deliveries"]}
-    assert STREET in json.dumps(made.document, ensure_ascii=False)
-
-
-def test_an_export_goes_with_the_person(session: Session, studio: Studio) -> None:
-    buy(session, studio)
-    body = {"customer": {"id": CUSTOMER}, "data_request": {"id": 1}}
-    hear(session, studio, "customers/data_request", body)
-
-    forget(session, studio)
-
-    assert session.exec(select(PersonExport)).all() == []
-
-
-def test_a_shop_that_is_closed_leaves_an_export_and_nothing_else(
-    session: Session, studio: Studio
-) -> None:
-    live_a_little(session, studio)
-    forget(session, studio)
-    buy(session, studio, 5003)
-    lots = len(session.exec(select(Lot)).all())
-
-    outcome = hear_of_closing(session, studio)
-
-    rest = {
-        table.name: session.execute(text(f"SELECT count(*) FROM {table.name}")).scalar_one()
-        for table in metadata.sorted_tables
-    }
-    assert outcome == "closed"
-    assert {name for name, count in rest.items() if count} == {"shop_export"}
-    parts = {part.relation: part.content for part in session.exec(select(ShopExport))}
-    assert len(parts["lot"]) == lots
-    assert parts["studio"][0]["shop"] == studio.shop
-    assert "webhook_delivery" not in parts
-    assert found_anywhere(session, *NAMES) == []
-
-
-def hear_of_closing(session: Session, studio: Studio) -> str:
-    delivery_body = {"shop_id": 954889, "shop_domain": studio.shop}
-    return hear(session, studio, "shop/redact", delivery_body)
 
 
 def test_holds_of_the_person_no_longer_name_them(session: Session, studio: Studio) -> None:
