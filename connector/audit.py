@@ -102,7 +102,9 @@ def _audit(house: Runtime, studio: Studio, start: datetime, on_order: Callable[[
             on_order()
             if order_id in damaged:
                 continue  # what is missing there has to be put back by hand first
-            posted = reading.read_one(house.transaction, admin, studio, order_id)
+            posted = reading.read_one(
+                house.transaction, admin, studio, order_id, privacy=house.settings.privacy
+            )
             if posted is not None and posted.changed:
                 report.granted += posted.granted + posted.reinstated
                 report.revoked += posted.withdrawn

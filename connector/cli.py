@@ -22,6 +22,7 @@ from connector import doctor as doctoring
 from connector import keys, liability, logging, migrate, proof, runtime, settings, verify, worker
 from connector.runtime import NotConfigured, Runtime
 from connector.tables import Role
+from shopify_gateway import closing
 from shopify_gateway.admin import AdminRefused
 
 app = typer.Typer(
@@ -233,6 +234,16 @@ def report_liability(
         for row in liability.rows(each):
             table.add_row(*row)
         out.print(table)
+
+
+@app.command("shop-exports")
+def print_shop_exports(
+    shop: Annotated[str | None, typer.Option(help="Of this shop alone.")] = None,
+) -> None:
+    """Print what was kept of shops that were erased, one JSON document a line; for 30 days."""
+    with _runtime(statement_timeout_seconds=600).transaction() as session:
+        for part in closing.exports(session, shop=shop):
+            sys.stdout.write(f"{json.dumps(part)}\n")
 
 
 @app.command("doctor")

@@ -34,6 +34,10 @@ PERMISSIONS: Mapping[tuple[str, str], frozenset[Role]] = {
     ("POST", "/staff/blocks"): MANAGERS,
     ("GET", "/staff/blocks"): MANAGERS,
     ("POST", "/staff/blocks/{block_id}/lift"): MANAGERS,
+    ("POST", "/staff/claims"): DESK,
+    ("GET", "/staff/claims"): DESK,
+    ("POST", "/staff/claims/{claim_id}/revert"): MANAGERS,
+    ("GET", "/staff/exports/{export_id}"): MANAGERS,
     ("GET", "/staff/attention"): READERS,
     ("POST", "/staff/attention/{item_id}/resolve"): MANAGERS,
 }

@@ -162,7 +162,7 @@ async def _look(connection: Connection, asked: Asked, key: Key | None, caller: C
     """Begin, queue and look, in one message."""
     studio_id = asked.studio.id
     wallet = {"studio_id": studio_id, "wallet_id": asked.wallet_id}
-    answered = None
+    answered = queued = None
     async with connection.pipeline():
         await connection.execute("BEGIN")
         if key is not None:
@@ -174,11 +174,13 @@ async def _look(connection: Connection, asked: Asked, key: Key | None, caller: C
             name = express.holder_queue(studio_id, asked.holder)
             await connection.execute(QUEUE_BY_NAME, {"name": name})
         else:
-            await connection.execute(QUEUE_FOR_WALLET, wallet)
+            queued = await connection.execute(QUEUE_FOR_WALLET, wallet)
         await connection.execute(book.LOCK_DAYS, book.days_queue(studio_id, asked.days))
         found = await _first(connection, express.LOOK, asked.looking)
         if answered is not None and await answered.fetchone() is not None:
             raise LongWay
+        if queued is not None and queued.rowcount == 0:
+            raise LongWay  # the wallet was merged into another one while we queued for it
     seen = Seen.read(found[0])
     if seen.has_lapsed:
         raise LongWay

@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 from sqlmodel import Session, col, select
 
-from booking_engine.booking.bookings import CODE_LENGTH, CODE_LETTERS
+from booking_engine.booking.drafts import CODE_LENGTH, CODE_LETTERS
 from booking_engine.catalog.studio import Studio
 from booking_engine.errors import Invalid
 from booking_engine.ledger.models import Bucket, CreditKind

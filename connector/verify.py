@@ -116,6 +116,32 @@ CHECKS = (
         """,
     ),
     Check(
+        "what a session holds lies in the wallet of whoever booked it",
+        """
+        SELECT booking.studio_id, format('booking %s draws on lot %s of another wallet', code,
+                                         lot.id)
+        FROM draw
+        JOIN booking ON booking.studio_id = draw.studio_id AND booking.id = draw.booking_id
+        JOIN lot ON lot.studio_id = draw.studio_id AND lot.id = draw.lot_id
+        WHERE draw.held > 0 AND booking.wallet_id IS DISTINCT FROM lot.wallet_id
+        """,
+    ),
+    Check(
+        "nobody is known by a wallet that was erased, and no credits of it can be used",
+        """
+        SELECT alias.studio_id, format('erased wallet %s is known as a %s', wallet.id, kind)
+        FROM wallet JOIN wallet_alias AS alias ON alias.studio_id = wallet.studio_id
+                                              AND alias.wallet_id = wallet.id
+        WHERE erased_at IS NOT NULL AND kind <> 'order'
+        UNION ALL
+        SELECT booking.studio_id, format('booking %s of an erased wallet is still to come', code)
+        FROM wallet JOIN booking ON booking.studio_id = wallet.studio_id
+                                AND booking.wallet_id = wallet.id
+        WHERE erased_at IS NOT NULL AND status = 'confirmed' AND begun_at IS NULL
+          AND starts_at > erased_at
+        """,
+    ),
+    Check(
         "a block takes all of its time in which no session stands, and none once it is lifted",
         """
         SELECT block.studio_id, format('block %s of resource %s leaves %s free', id, resource_id,

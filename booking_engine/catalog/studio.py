@@ -27,6 +27,7 @@ class Policy:
     cancel: tuple[CancelTier, ...] = (CancelTier(48, 100), CancelTier(24, 50))
     free_moves: int = 1
     bay_freeze_minutes: int = 120
+    gift_expiry_from: str = "claim"  # or "purchase": when the days of a gift begin to count
 
 
 @dataclass(frozen=True, slots=True)

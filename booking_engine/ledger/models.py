@@ -47,6 +47,7 @@ class AliasKind(StrEnum):
 
     CUSTOMER = "customer"
     ORDER = "order"
+    EMAIL = "email"  # the keyed hash of an address that the shop has verified
 
 
 class Wallet(SQLModel, table=True):
@@ -58,6 +59,7 @@ class Wallet(SQLModel, table=True):
     studio_id: int = Field(foreign_key="studio.id", sa_type=BigInteger)
     id: UUID = Field(default_factory=new_id)
     created_at: datetime
+    erased_at: datetime | None = None  # its person asked to be forgotten; nobody uses it any more
 
 
 class WalletAlias(SQLModel, table=True):
@@ -206,9 +208,17 @@ class LotExtension(SQLModel, table=True):
     at: datetime
 
 
+# The one way around it: `SET LOCAL simstudio.erasing` to `person` lets the trail's free words be
+# blanked, to `studio` lets a whole tenant go (product rule D13; see booking_engine/erasing.py).
 APPEND_ONLY = """
 CREATE OR REPLACE FUNCTION refuse_change() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
+    IF TG_OP = 'DELETE' AND current_setting('simstudio.erasing', true) = 'studio'
+        OR TG_OP = 'UPDATE' AND TG_TABLE_NAME = 'audit_entry'
+            AND current_setting('simstudio.erasing', true) = 'person'
+    THEN
+        RETURN NULL;
+    END IF;
     RAISE EXCEPTION USING MESSAGE = TG_TABLE_NAME || ' is append-only',
         ERRCODE = 'restrict_violation';
 END

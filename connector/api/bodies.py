@@ -263,3 +263,17 @@ class CreditsBody(_Body):
         if self.quantity < 0 and self.expires_in_days is not None:
             raise ValueError("what is taken back does not expire")
         return self
+
+
+class ClaimBody(_Body):
+    """A code that somebody was given; blanks, dashes and case make no difference."""
+
+    code: Annotated[str, Field(min_length=1, max_length=64)]
+
+
+class StaffClaimBody(_Body):
+    """An order for which a code is wanted, or that is claimed for a customer at once."""
+
+    order: Annotated[StrictInt, Field(ge=1, lt=2**63)]
+    customer: Annotated[StrictInt, Field(ge=1, lt=10**18)] | None = None
+    reason: Reason

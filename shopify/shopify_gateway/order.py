@@ -13,6 +13,9 @@ from typing import Any
 from babel.numbers import get_currency_precision
 from pydantic import TypeAdapter
 
+from shopify_gateway import gift_lines
+from shopify_gateway.gift_lines import GiftLine
+
 # Paid states: a refund does not unpay an order, it lowers its current quantities.
 PAID = frozenset({"paid", "partially_refunded", "refunded"})
 OPEN = frozenset({"pending", "authorized", "partially_paid"})
@@ -37,6 +40,7 @@ class OrderLine:
     current_quantity: int
     paid_minor: int  # for the whole ordered quantity, after every discount
     hold: str | None
+    gift: GiftLine | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +118,7 @@ def from_webhook(payload: Mapping[str, Any]) -> Order:
             financial_status=str(payload.get("financial_status") or "pending").lower(),
             is_cancelled=payload.get("cancelled_at") is not None,
             is_test=bool(payload.get("test")),
-            customer_id=_customer_id(payload.get("customer")),
+            customer_id=customer_number(payload.get("customer")),
             currency=currency,
             lines=tuple(
                 _webhook_line(line, refunded, currency)
@@ -170,13 +174,15 @@ def _webhook_line(line: Mapping[str, Any], refunded: Mapping[int, int], currency
     )
     paid = max(Decimal(0), _decimal(line.get("price")) * quantity - discounts)
     variant = line.get("variant_id")
+    properties = _properties(line.get("properties"))
     return OrderLine(
         id=line_id,
         variant_id=int(variant) if variant is not None else None,
         quantity=quantity,
         current_quantity=min(max(0, int(current)), quantity),
         paid_minor=_minor(paid, currency),
-        hold=_properties(line.get("properties")).get("_hold"),
+        hold=properties.get("_hold"),
+        gift=gift_lines.read(properties),
     )
 
 
@@ -197,6 +203,7 @@ def _admin_line(line: Mapping[str, Any], currency: str) -> OrderLine:
         current_quantity=int(line["currentQuantity"]),
         paid_minor=_minor(paid, currency),
         hold=properties.get("_hold"),
+        gift=gift_lines.read(properties),
     )
 
 
@@ -222,10 +229,14 @@ def _refunded_quantities(refunds: object) -> dict[int, int]:
     return totals
 
 
-def _customer_id(customer: object) -> int | None:
+def customer_number(customer: object) -> int | None:
+    """Return the id of a customer in any of its shapes, None where there is none.
+
+    Raises `ValueError` or `TypeError` for an id that is none.
+    """
     if not isinstance(customer, Mapping):
         return None
-    known = _gid(customer.get("admin_graphql_api_id"))
+    known = _gid(customer.get("admin_graphql_api_id")) or _gid(customer.get("id"))
     if known is None and customer.get("id") is not None:
         known = int(customer["id"])
     return known

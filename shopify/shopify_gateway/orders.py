@@ -19,10 +19,10 @@ from booking_engine.booking.models import Hold, HoldStatus
 from booking_engine.booking.policies import Actor
 from booking_engine.catalog.studio import Studio
 from booking_engine.ledger import credits, wallets
-from booking_engine.ledger.models import Draw, Lot, Wallet
+from booking_engine.ledger.models import Draw, Lot
 from booking_engine.ledger.transfers import Cause
 from booking_engine.orm import new_id
-from shopify_gateway import entitlements
+from shopify_gateway import entitlements, people, presents
 from shopify_gateway.models import ShopOrder
 from shopify_gateway.order import Order, from_snapshot, to_snapshot
 
@@ -71,18 +71,18 @@ def _converge(
     session: Session, studio: Studio, row: ShopOrder, order: Order, now: datetime
 ) -> Posted:
     row.name, row.updated_at, row.snapshot = order.name, order.updated_at, to_snapshot(order)
-    wallet = _wallet(session, studio.id, order, now)
-    wallets.lock(session, studio_id=studio.id, wallet_id=wallet.id)
+    owner = people.lock_owner(session, row=row, order=order, now=now)
     unclaimed = wallets.find_order(session, studio_id=studio.id, order_id=order.id)
-    if unclaimed is not None and unclaimed.id == row.wallet_id != wallet.id:
-        _claim(session, row, wallet, now)
-    row.wallet_id = wallet.id
+    if unclaimed is not None and unclaimed.id == row.wallet_id != owner:
+        _claim(session, row, owner)
+    row.wallet_id = owner
     tokens = [hold_id for token in order.holds if (hold_id := _hold_id(token)) is not None]
     checkout.lock_days(session, studio=studio, order_id=order.id, hold_ids=tokens)
     posted = Posted()
-    _post(session, studio, order, wallet, posted, now)
+    _post(session, studio, order, owner, posted, now)
     _settle_holds(session, studio, order, row, posted, now)
     session.flush()
+    people.freeze_if_erased(session, studio=studio, wallet_id=owner, now=now)
     return posted
 
 
@@ -95,10 +95,7 @@ def mark_for_reading(session: Session, *, studio_id: int, order_id: int, now: da
 
 def _lock(session: Session, studio_id: int, order_id: int) -> ShopOrder:
     """Return the order's row, made on first sight; one transaction at a time works on an order."""
-    session.execute(
-        text("SELECT pg_advisory_xact_lock(hashtextextended(:name, 0))"),
-        {"name": f"order:{studio_id}:{order_id}"},
-    )
+    wallets.lock_orders(session, studio_id=studio_id, order_ids=[order_id])
     session.execute(
         insert(ShopOrder)
         .values(studio_id=studio_id, order_id=order_id, outcomes={}, read_attempts=0)
@@ -111,13 +108,7 @@ def _lock(session: Session, studio_id: int, order_id: int) -> ShopOrder:
     ).one()
 
 
-def _wallet(session: Session, studio_id: int, order: Order, now: datetime) -> Wallet:
-    if order.customer_id is None:
-        return wallets.of_order(session, studio_id=studio_id, order_id=order.id, now=now)
-    return wallets.of_customer(session, studio_id=studio_id, customer_id=order.customer_id, now=now)
-
-
-def _claim(session: Session, row: ShopOrder, wallet: Wallet, now: datetime) -> None:
+def _claim(session: Session, row: ShopOrder, owner: UUID) -> None:
     """Hand an order's credits and bookings over: it has learnt who its customer is."""
     former = {"studio_id": row.studio_id, "order_id": row.order_id, "wallet_id": row.wallet_id}
     for table in ("lot", "booking"):
@@ -126,13 +117,13 @@ def _claim(session: Session, row: ShopOrder, wallet: Wallet, now: datetime) -> N
                 f"UPDATE {table} SET wallet_id = :owner WHERE studio_id = :studio_id"  # noqa: S608 - one of two names
                 " AND order_id = :order_id AND wallet_id = :wallet_id"
             ),
-            {**former, "owner": wallet.id},
+            {**former, "owner": owner},
         )
-    wallets.name_order(session, studio_id=row.studio_id, order_id=row.order_id, wallet_id=wallet.id)
+    wallets.name_order(session, studio_id=row.studio_id, order_id=row.order_id, wallet_id=owner)
 
 
 def _post(
-    session: Session, studio: Studio, order: Order, wallet: Wallet, posted: Posted, now: datetime
+    session: Session, studio: Studio, order: Order, owner: UUID, posted: Posted, now: datetime
 ) -> None:
     lots = session.exec(
         select(Lot)
@@ -153,8 +144,11 @@ def _post(
         step = entitlements.difference(order, line, product, of_line, zone)
         for grant in step.grants:
             cause = Cause("purchased", f"order:{order.id}", ACTOR, now)
+            wallet_id, wanted = presents.place(
+                session, studio=studio, order=order, line=line, grant=grant, buyer=owner, now=now
+            )
             posted.granted += credits.grant(
-                session, studio_id=studio.id, wallet_id=wallet.id, wanted=grant, cause=cause
+                session, studio_id=studio.id, wallet_id=wallet_id, wanted=wanted, cause=cause
             )
         for lot in step.reinstate:
             _reinstate(session, lot, order, now)

@@ -12,6 +12,12 @@ from sandbox.store.settings import API_VERSION
 Json = dict[str, Any]
 TOPICS = (
     "APP_UNINSTALLED",
+    "CHECKOUTS_CREATE",
+    "CHECKOUTS_UPDATE",
+    "CUSTOMERS_CREATE",
+    "CUSTOMERS_ENABLE",
+    "CUSTOMERS_MERGE",
+    "CUSTOMERS_UPDATE",
     "ORDERS_CANCELLED",
     "ORDERS_CREATE",
     "ORDERS_EDITED",
@@ -20,6 +26,7 @@ TOPICS = (
     "REFUNDS_CREATE",
 )
 SCOPES = {
+    "read_customer_merge": "Read customer merges",
     "read_customers": "Read customers",
     "read_orders": "Read orders",
     "read_products": "Read products",

@@ -12,7 +12,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from sandbox.store import deliveries, money, payloads, people, switches
+from sandbox.store import deliveries, money, payloads, switches
 from sandbox.store.errors import Refused
 from sandbox.store.order import Order
 from sandbox.store.orders import Purchase, Wanted
@@ -28,7 +28,11 @@ async def create_order(request: Request) -> Response:
     customer_id = body.get("customer")
     if customer_id is not None and not is_whole(customer_id):
         raise Refused("customer is a customer's id, or null")
-    customer = None if customer_id is None else people.anyone(customer_id)
+    shop = shop_of(request)
+    with shop.db.reading() as connection:
+        customer = (
+            None if customer_id is None else shop.customers.get(connection, customer_id=customer_id)
+        )
     purchase = Purchase(
         customer=customer,
         email=str(body.get("email") or (customer.email if customer else "")),

@@ -70,6 +70,9 @@ class Customer:
     first_name: str
     last_name: str
     email: str
+    phone: str | None = None
+    address: str | None = None  # the first line of one
+    verified_email: bool = True
 
 
 @dataclass

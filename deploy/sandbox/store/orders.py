@@ -159,6 +159,24 @@ class Orders:
         )
         return [load(row["document"]) for row in rows]
 
+    def ids_of(self, connection: sqlite3.Connection, *, customer_id: int) -> list[int]:
+        """Return the ids of a customer's orders."""
+        return [order.id for order in self._of(connection, customer_id)]
+
+    def rename(
+        self, connection: sqlite3.Connection, *, former: int, customer: Customer | None
+    ) -> None:
+        """Give a customer's orders to another one, or to nobody who could be named."""
+        for found in self._of(connection, former):
+            found.customer = customer
+            found.email = customer.email if customer else ""
+            found.updated_at = self._now()
+            self._save(connection, found, topics=["orders/updated"])
+
+    def _of(self, connection: sqlite3.Connection, customer_id: int) -> list[Order]:
+        found = self.listing(connection)
+        return [each for each in found if each.customer and each.customer.id == customer_id]
+
     def _line(self, wanted: Wanted, new_id: NewId) -> Line:
         product = self._catalog.variant(wanted.variant_id)
         if not 1 <= wanted.quantity <= 1_000_000:

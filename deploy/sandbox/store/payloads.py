@@ -20,6 +20,7 @@ def order_body(order: Order) -> Json:
     body["refunds"] = [refund_body(order, refund) for refund in order.refunds]
     if order.customer:
         body["customer"] = customer_body(order.customer, order)
+        body["billing_address"] = address_body(order.customer)
     return body
 
 
@@ -100,6 +101,71 @@ def origin(order: Order) -> Json:
     }
 
 
+def address_body(customer: Customer) -> Json | None:
+    """Return where a customer lives, if they have said so."""
+    if customer.address is None:
+        return None
+    return {
+        "first_name": customer.first_name,
+        "last_name": customer.last_name,
+        "name": f"{customer.first_name} {customer.last_name}",
+        "address1": customer.address,
+        "address2": None,
+        "company": None,
+        "city": "Toronto",
+        "province": "Ontario",
+        "country": "Canada",
+        "zip": "M5V 2T6",
+        "phone": customer.phone,
+    }
+
+
+def account_body(customer: Customer, at: str) -> Json:
+    """Return a customer, as customers/create, update and enable carry them."""
+    address = address_body(customer)
+    return {
+        "id": customer.id,
+        "admin_graphql_api_id": gid("Customer", customer.id),
+        "created_at": at,
+        "updated_at": at,
+        "email": customer.email,
+        "first_name": customer.first_name,
+        "last_name": customer.last_name,
+        "state": "enabled",
+        "note": None,
+        "verified_email": customer.verified_email,
+        "phone": customer.phone,
+        "addresses": [address] if address else [],
+        "default_address": address,
+    }
+
+
+def merge_body(*, kept: int, removed: int, status: str) -> Json:
+    """Return a merge, as customers/merge carries it."""
+    errors = []
+    if status == "failed":
+        message = "Customer is currently being merged."
+        errors = [{"customer_ids": [removed], "field": "merge_in_progress", "message": message}]
+    return {
+        "admin_graphql_api_customer_kept_id": gid("Customer", kept),
+        "admin_graphql_api_customer_deleted_id": gid("Customer", removed),
+        "admin_graphql_api_job_id": None,
+        "status": status,
+        "errors": errors,
+    }
+
+
+def shop_body(shop: str) -> Json:
+    """Return the shop, as shop/redact carries it."""
+    return {"shop_id": 954889, "shop_domain": shop}
+
+
+def person_body(shop: str, customer: Customer) -> Json:
+    """Return whom a data request or a redaction is about."""
+    named = {"id": customer.id, "email": customer.email, "phone": customer.phone}
+    return shop_body(shop) | {"customer": named}
+
+
 def customer_body(customer: Customer, order: Order) -> Json:
     """Return the buyer."""
     return {
@@ -109,8 +175,8 @@ def customer_body(customer: Customer, order: Order) -> Json:
         "first_name": customer.first_name,
         "last_name": customer.last_name,
         "state": "enabled",
-        "verified_email": True,
-        "phone": None,
+        "verified_email": customer.verified_email,
+        "phone": customer.phone,
         "tags": "",
         "currency": order.currency,
     }
