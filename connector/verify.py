@@ -134,6 +134,10 @@ CHECKS = (
                                               AND alias.wallet_id = wallet.id
         WHERE erased_at IS NOT NULL AND kind <> 'order'
         UNION ALL
+        SELECT lot.studio_id, format('lot %s of an erased wallet is not frozen', lot.id)
+        FROM wallet JOIN lot ON lot.studio_id = wallet.studio_id AND lot.wallet_id = wallet.id
+        WHERE erased_at IS NOT NULL AND available > 0 AND frozen_at IS NULL
+        UNION ALL
         SELECT booking.studio_id, format('booking %s of an erased wallet is still to come', code)
         FROM wallet JOIN booking ON booking.studio_id = wallet.studio_id
                                 AND booking.wallet_id = wallet.id

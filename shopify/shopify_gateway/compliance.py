@@ -5,7 +5,7 @@ attention list: Shopify wants the merchant to hand an export over, and to decide
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -67,6 +67,7 @@ def redact(session: Session, told: Told) -> str:
     person = _person(session, studio_id, asked, privacy)
     wallets.lock_orders(session, studio_id=studio_id, order_ids=person.order_ids)
     wallets.lock_all(session, studio_id=studio_id, wallet_ids=person.wallet_ids)
+    person = _person(session, studio_id, asked, privacy)  # with what came while we queued
     for wallet_id in person.wallet_ids:
         for order_id in _orders_of(session, studio_id, wallet_id):
             wallets.name_order(session, studio_id=studio_id, order_id=order_id, wallet_id=wallet_id)
@@ -170,9 +171,12 @@ def _strip_orders(session: Session, studio_id: int, person: Person) -> None:
     for row in rows:
         row.address = None
         row.last_error = None
-        if row.snapshot is not None and row.wallet_id in person.wallet_ids:
-            snapshot = to_snapshot(from_snapshot(row.snapshot))
-            row.snapshot = {**snapshot, "customer_id": None}
+        if row.snapshot is None:
+            continue
+        order = from_snapshot(row.snapshot)
+        names_them = order.customer_id is not None and order.customer_id == person.customer_id
+        if names_them or row.wallet_id in person.wallet_ids:
+            row.snapshot = to_snapshot(replace(order, customer_id=None))
     session.flush()
 
 

@@ -10,7 +10,8 @@ from sqlmodel import Session, col, select
 
 from booking_engine.attention import AttentionItem
 from booking_engine.audit_trail import AuditEntry
-from booking_engine.booking import bookings, series, waitlist
+from booking_engine.booking import bookings, claim_codes, series, waitlist
+from booking_engine.booking.claims import Claimant
 from booking_engine.booking.models import Booking, BookingStatus, Hold
 from booking_engine.booking.series_models import Series, SeriesStatus
 from booking_engine.booking.waitlist_models import EntryStatus, WaitlistEntry
@@ -18,7 +19,7 @@ from booking_engine.catalog.studio import Studio
 from booking_engine.erasing import Erasing, erasing
 from booking_engine.ledger import credits
 from booking_engine.ledger.models import Lot, Transfer, Wallet, WalletAlias
-from booking_engine.ledger.people_models import Tombstone
+from booking_engine.ledger.people_models import ClaimKind, Tombstone
 from shopify_gateway.deliveries import UnreadableDelivery
 from shopify_gateway.models import ShopOrder, WebhookDelivery
 from tests.factories.desk import broken_promises
@@ -266,3 +267,25 @@ def test_holds_of_the_person_no_longer_name_them(session: Session, studio: Studi
 
     assert session.exec(select(Hold.holder)).one() == "erased"
     assert NOW + timedelta(0) == session.exec(select(Wallet.erased_at)).one()
+
+
+def test_an_order_that_somebody_else_has_claimed_stays_with_them(
+    session: Session, studio: Studio
+) -> None:
+    buy(session, studio)
+    friend = make_wallet(session, studio, 7001)
+    claim_codes.take(
+        session,
+        studio_id=studio.id,
+        order_id=5001,
+        gift=None,
+        claimant=Claimant(friend.id, ClaimKind.STAFF, "staff:owner"),
+        now=NOW,
+    )
+
+    forget(session, studio, orders=(5001,))
+
+    assert sums_of(session, friend.id) == {"A": 60}
+    assert session.exec(select(Lot.frozen_at)).all() == [None]
+    assert found_anywhere(session, *NAMES) == []
+    assert broken_promises(session) == []
