@@ -145,7 +145,7 @@ def _may_book(session: Session, entry: WaitlistEntry, agreed: Terms, now: dateti
         CreditKind.COACHING_SESSIONS: agreed.coaching_sessions,
     }
     return all(
-        lots.spendable(owned, kind, starts_at=start, now=now) >= quantity
+        lots.spendable(owned, kind, starts_at=start, now=now, facts=agreed.facts()) >= quantity
         for kind, quantity in needed.items()
     )
 

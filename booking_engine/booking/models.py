@@ -88,6 +88,8 @@ class Booking(SQLModel, table=True):
     status: BookingStatus = Field(sa_type=EnumText(BookingStatus))
     wallet_id: UUID | None = None
     location_id: int = Field(sa_type=BigInteger)
+    # What else decides which credits may pay: handles of place and coach, and the time zone.
+    facts: dict[str, str | None] | None = Field(default=None, sa_type=JSONB(none_as_null=True))
     service: str = Field(sa_type=Text)
     starts_at: datetime
     ends_at: datetime

@@ -75,6 +75,7 @@ def move(
     booking.starts_at, booking.ends_at = wanted.during.start, wanted.during.end
     booking.coaching_starts_at = seats.coached.start if seats.coached else None
     booking.coaching_ends_at = seats.coached.end if seats.coached else None
+    booking.facts = drafts.facts(studio, wanted, seats)
     booking.simulator_minutes = wanted.simulator_minutes
     booking.price_minor = wanted.basket.total_minor
     booking.moves += 1

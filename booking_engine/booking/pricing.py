@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from booking_engine.catalog.studio import Product
+from booking_engine.eligibility import ANYTHING
 from booking_engine.errors import Invalid
 from booking_engine.ledger.models import CreditKind
 
@@ -34,7 +35,7 @@ class _Offer:
 def cheapest(
     products: tuple[Product, ...], *, simulator_minutes: int, coaching_sessions: int
 ) -> Basket:
-    """Return the cheapest products that cover both kinds; raises `NotForSale`.
+    """Return the cheapest products for any session that cover both kinds; raises `NotForSale`.
 
     Of equally cheap baskets the one that leaves the least over wins.
     """
@@ -65,6 +66,8 @@ def singles(products: Iterable[Product]) -> dict[CreditKind, Product]:
     """
     found: dict[CreditKind, Product] = {}
     for product in sorted(products, key=lambda each: (_granted(each), each.price_minor)):
+        if product.only != ANYTHING:
+            continue
         if product.simulator_minutes and not product.coaching_sessions:
             found.setdefault(CreditKind.SIMULATOR_MINUTES, product)
         if product.coaching_sessions and not product.simulator_minutes:
@@ -87,7 +90,7 @@ def _offer(products: tuple[Product, ...], minutes: int, sessions: int) -> _Offer
     useful = [
         (position, product)
         for position, product in enumerate(products)
-        if product.simulator_minutes or product.coaching_sessions
+        if _granted(product) and product.only == ANYTHING
     ]
     for need in sorted(_needs(useful, minutes, sessions), key=sum):
         if need == (0, 0):

@@ -19,7 +19,8 @@ from booking_engine.booking.pricing import Basket, NotForSale
 from booking_engine.booking.terms import Terms
 from booking_engine.catalog.studio import Product, Studio
 from booking_engine.ledger import lots as rules
-from booking_engine.ledger.models import CreditKind, Lot
+from booking_engine.ledger.lots import Funds, Purse
+from booking_engine.ledger.models import PRIORITY, CreditKind
 
 WAYS_MAX = 3
 # Baskets that are taken up before the search stops being exact; a dozen products need hundreds.
@@ -46,7 +47,7 @@ class _Offer:
     """A product, and the lots that units of it would become if they were paid now."""
 
     product: Product
-    lots: tuple[Lot, ...]
+    lots: tuple[Funds, ...]
 
     @property
     def grants(self) -> Need:
@@ -66,14 +67,14 @@ class _Market:
     """Everything that decides: the sessions by start, the credits there, the products."""
 
     sessions: tuple[Terms, ...]
-    purse: tuple[Lot, ...]
+    purse: tuple[Purse, ...]
     offers: tuple[_Offer, ...]
     floors: tuple[_Floor, ...]
     now: datetime
 
 
 def options(
-    studio: Studio, sessions: Iterable[Terms], purse: Iterable[Lot], *, now: datetime
+    studio: Studio, sessions: Iterable[Terms], purse: Iterable[Purse], *, now: datetime
 ) -> list[Option]:
     """Return up to three ways to pay for the sessions with these lots, the cheapest first.
 
@@ -104,7 +105,7 @@ def _serves_as_well(better: Option, way: Option) -> bool:
 
 
 def _market(
-    studio: Studio, sessions: Iterable[Terms], purse: Iterable[Lot], now: datetime
+    studio: Studio, sessions: Iterable[Terms], purse: Iterable[Purse], now: datetime
 ) -> _Market:
     ordered = tuple(sorted(sessions, key=lambda terms: terms.during.start))
     usable = tuple(lot for lot in rules.in_order_of_use(purse) if rules.is_usable(lot, now))
@@ -137,17 +138,17 @@ def _offer(place: int, product: Product, zone: ZoneInfo, now: datetime) -> _Offe
     }
     expires_at = rules.expiry(now.astimezone(zone).date(), product.valid_days, zone)
     lots = (
-        Lot(
-            studio_id=0,
+        Funds(
             id=UUID(int=2 * place + number),
-            wallet_id=UUID(int=0),
             kind=kind,
-            granted=quantity,
             available=quantity,
-            source=f"offer:{place}",
+            priority=PRIORITY,
             paid_minor=product.price_minor,
+            order_id=None,
             expires_at=expires_at,
             granted_at=now,
+            frozen_at=None,
+            only_for=product.only.frozen(),
         )
         for number, (kind, quantity) in enumerate(grants.items())
         if quantity
@@ -179,12 +180,12 @@ def _floor(market: _Market, start: datetime) -> _Floor:
     return _Floor((need[0], need[1]), serving)
 
 
-def _pays_any(lot: Lot, sessions: Iterable[Terms], market: _Market) -> bool:
+def _pays_any(lot: Purse, sessions: Iterable[Terms], market: _Market) -> bool:
     return any(_pays(lot, terms, market.now) for terms in sessions)
 
 
-def _pays(lot: Lot, terms: Terms, now: datetime) -> bool:
-    return rules.can_pay(lot, starts_at=terms.during.start, now=now)
+def _pays(lot: Purse, terms: Terms, now: datetime) -> bool:
+    return rules.can_pay(lot, starts_at=terms.during.start, now=now, facts=terms.facts())
 
 
 def _search(
@@ -310,10 +311,10 @@ def _draws(market: _Market, units: Iterable[int]) -> dict[UUID, int] | None:
     return left
 
 
-def _bought(market: _Market, units: Iterable[int]) -> Iterator[Lot]:
+def _bought(market: _Market, units: Iterable[int]) -> Iterator[Funds]:
     for place, count in Counter(units).items():
         for lot in market.offers[place].lots:
-            yield lot.model_copy(update={"available": lot.granted * count})
+            yield lot._replace(available=lot.available * count)
 
 
 def _option(market: _Market, units: Sequence[int], is_single: Sequence[bool]) -> Option:

@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo
 
 from sqlmodel import Session, col, select
 
+from booking_engine import eligibility
 from booking_engine.catalog import models
 from booking_engine.catalog.models import ResourceKind
 from booking_engine.catalog.schedules import parse_hours, parse_ranges
@@ -196,4 +197,5 @@ def _product(row: models.Product) -> Product:
         simulator_minutes=row.grants.get("simulator_minutes", 0),
         coaching_sessions=row.grants.get("coaching_sessions", 0),
         valid_days=row.valid_days,
+        only=eligibility.thaw(row.only_for),
     )

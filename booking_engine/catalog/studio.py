@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from zoneinfo import ZoneInfo
 
 from booking_engine.catalog.schedules import LocalRange, WeeklyHours
+from booking_engine.eligibility import ANYTHING, Only
 from booking_engine.errors import Invalid
 
 
@@ -119,6 +120,7 @@ class Product:
     simulator_minutes: int
     coaching_sessions: int
     valid_days: int | None
+    only: Only = ANYTHING  # the sessions that its credits pay for
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ from uuid import UUID
 from sqlalchemy.dialects.postgresql import insert
 from sqlmodel import Session, col, delete, select
 
+from booking_engine.eligibility import UNKNOWN, Facts
 from booking_engine.errors import Unfunded
 from booking_engine.ledger import lots as rules
 from booking_engine.ledger import transfers
@@ -54,6 +55,7 @@ class Grant:
     line_item_id: int | None = None
     unit_index: int | None = None
     paid_minor: int = 0
+    only_for: dict[str, list[str]] | None = None
 
 
 def grant(
@@ -71,6 +73,7 @@ def grant(
         line_item_id=wanted.line_item_id,
         unit_index=wanted.unit_index,
         paid_minor=wanted.paid_minor,
+        only_for=wanted.only_for or None,
         expires_at=wanted.expires_at,
         granted_at=cause.at,
     )
@@ -123,6 +126,7 @@ class Need:
     starts_at: datetime
     attempt: int = 1
     order_ids: tuple[int, ...] = ()
+    facts: Facts = UNKNOWN
 
 
 HOLD = f"""
@@ -157,7 +161,7 @@ def share_out(owned: Sequence[Purse], *, need: Need, now: datetime) -> list[Shar
     """
     if need.order_ids:
         owned = [lot for lot in owned if lot.order_id in need.order_ids]
-    when = {"starts_at": need.starts_at, "now": now}
+    when: dict[str, Any] = {"starts_at": need.starts_at, "now": now, "facts": need.facts}
     available = {kind: rules.spendable(owned, kind, **when) for kind in need.quantities}
     if any(quantity > available[kind] for kind, quantity in need.quantities.items()):
         raise NotEnoughCredits(need.quantities, available)

@@ -19,9 +19,12 @@ from sqlalchemy import (
     event,
     text,
 )
+from sqlalchemy.dialects.postgresql import JSONB
 from sqlmodel import Field, SQLModel
 
 from booking_engine.orm import EnumText, belongs_to, new_id, one_of
+
+PRIORITY = 50  # of a lot whose product or giver says nothing else
 
 
 class CreditKind(StrEnum):
@@ -125,10 +128,12 @@ class Lot(SQLModel, table=True):
     line_item_id: int | None = Field(default=None, sa_type=BigInteger)
     unit_index: int | None = None
     paid_minor: int = Field(default=0, sa_type=BigInteger)
-    priority: int = 50
+    priority: int = PRIORITY
     expires_at: datetime | None = None
     granted_at: datetime
     withdrawn_at: datetime | None = None  # its unit is no longer wanted: refunded, edited away
+    # For which sessions it is meant, as its product said when it was granted; NULL means all.
+    only_for: dict[str, list[str]] | None = Field(default=None, sa_type=JSONB(none_as_null=True))
     frozen_at: datetime | None = None  # since when its payment is disputed; nothing may be drawn
 
 

@@ -122,6 +122,7 @@ def lot_view(lot: Lot, zone: ZoneInfo) -> dict[str, Any]:
         "expires_at": local(lot.expires_at, zone) if lot.expires_at else None,
         "order": lot.order_id,
         "line_item": lot.line_item_id,
+        "only": lot.only_for or {},
     }
 
 

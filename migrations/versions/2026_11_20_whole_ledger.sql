@@ -171,3 +171,7 @@ CREATE INDEX ix_shop_export_created_at ON shop_export (created_at);
 CREATE OR REPLACE TRIGGER wallet_merge_append_only
     BEFORE UPDATE OR DELETE OR TRUNCATE ON wallet_merge
     FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
+
+ALTER TABLE lot ADD COLUMN only_for JSONB;
+ALTER TABLE product ADD COLUMN only_for JSONB;
+ALTER TABLE booking ADD COLUMN facts JSONB;

@@ -108,6 +108,7 @@ def _grants(
             line_item_id=line.id,
             unit_index=index,
             paid_minor=share,
+            only_for=product.only.frozen(),
         )
         for (kind, quantity), share in zip(granted, shares, strict=True)
     ]

@@ -146,18 +146,18 @@ def _own_memory(pid: int) -> int:
 
 def _pgbench(binaries: Path, url: str, folder: Path, last: int) -> dict[str, float]:
     lot = "('00000000-0000-7000-9000-' || lpad(to_hex(:lot::bigint), 12, '0'))::uuid"
-    move = transfers._move_statement(Bucket.AVAILABLE, Bucket.SPENT)
+    move = f"WITH {transfers.posting(Bucket.AVAILABLE, Bucket.SPENT)} SELECT id FROM moved"
     for name, value in {
-        ":studio_id": "1",
-        ":lot_id": lot,
-        ":quantity": "1",
-        ":key": "gen_random_uuid()::text",
-        ":reason": "'bench'",
-        ":reference": "'bench'",
-        ":actor": "'bench'",
-        ":at": "now()",
+        "studio_id": "1",
+        "lot_ids": f"ARRAY[{lot}]",
+        "quantities": "ARRAY[1]",
+        "keys": "ARRAY[gen_random_uuid()::text]",
+        "reason": "'bench'",
+        "reference": "'bench'",
+        "actor": "'bench'",
+        "at": "now()",
     }.items():
-        move = move.replace(name, value)
+        move = move.replace(f"%({name})s", value)
     script = folder / "transfers.pgbench"
     each = LOTS // WALLETS - 1
     script.write_text(PGBENCH.format(first=0, last=last, wallets=WALLETS, each=each, move=move))

@@ -3,6 +3,7 @@
 from datetime import datetime
 from uuid import UUID
 
+from booking_engine.eligibility import ANYTHING, Only
 from booking_engine.ledger.models import CreditKind, Lot
 from tests.factories.studio import NOW
 
@@ -22,6 +23,7 @@ def make_lot(
     priority: int = 50,
     unit_index: int | None = None,
     withdrawn_at: datetime | None = None,
+    only: Only = ANYTHING,
 ) -> Lot:
     """Make a lot of one wallet whose id ends in `number`."""
     return Lot(
@@ -38,6 +40,7 @@ def make_lot(
         source=f"test:{number}",
         unit_index=unit_index,
         withdrawn_at=withdrawn_at,
+        only_for=only.frozen() or None,
         paid_minor=paid_minor,
         priority=priority,
         expires_at=expires_at,
