@@ -36,6 +36,7 @@ from connector.api import (
     shopify,
     staff,
     stream,
+    till,
     waitlist,
 )
 from connector.live import LiveBook
@@ -58,6 +59,7 @@ NOUNS = (
     shopify,
     staff,
     stream,
+    till,
     waitlist,
 )
 BODY_MAX_BYTES = 2 * 1024 * 1024

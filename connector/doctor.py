@@ -14,7 +14,15 @@ from connector import migrate
 from connector.runtime import NotConfigured, Runtime
 from shopify_gateway.admin import Admin, AdminRefused
 
-SCOPES = frozenset({"read_customer_merge", "read_customers", "read_orders", "write_app_proxy"})
+SCOPES = frozenset(
+    {
+        "read_customer_merge",
+        "read_customers",
+        "read_orders",
+        "read_shopify_payments_disputes",
+        "write_app_proxy",
+    }
+)
 # What shopify.app.toml subscribes to; a test holds the two against each other. The compliance
 # topics are not among them: Shopify shows those to nobody.
 TOPICS = [
@@ -29,7 +37,10 @@ TOPICS = [
     "ORDERS_EDITED",
     "ORDERS_PAID",
     "ORDERS_UPDATED",
+    "ORDERS_DELETE",
     "REFUNDS_CREATE",
+    "DISPUTES_CREATE",
+    "DISPUTES_UPDATE",
 ]
 
 

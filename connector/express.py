@@ -1,7 +1,8 @@
 """Bookings and holds on the event loop: one look at who asks, one at the book, one message back.
 
-What is out of the ordinary (a wallet not yet made, a lapsed hold in the way, a catalogue not read
-yet, a key seen before) goes the long way: the same errand in a thread, through a session.
+What is out of the ordinary (a wallet not yet made or that has owed money, a lapsed hold in the way,
+a catalogue not read yet, a key seen before) goes the long way: the same errand in a thread, through
+a session.
 """
 
 from collections.abc import AsyncIterator, Callable
@@ -34,7 +35,10 @@ Connection = psycopg.AsyncConnection[Any]
 _WHO = """
     SELECT studio.id, studio.revision, {role}, (
         SELECT wallet_id FROM wallet_alias
-        WHERE studio_id = studio.id AND kind = 'customer' AND value = %(customer)s)
+        WHERE studio_id = studio.id AND kind = 'customer' AND value = %(customer)s
+          AND NOT EXISTS (
+              SELECT FROM debt_entry WHERE debt_entry.studio_id = wallet_alias.studio_id
+                AND debtor = wallet_alias.wallet_id))
     FROM studio {whose}
 """
 WHO_BY_KEY = _WHO.format(

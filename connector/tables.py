@@ -14,6 +14,7 @@ import booking_engine.booking.models
 import booking_engine.booking.series_models
 import booking_engine.booking.waitlist_models
 import booking_engine.catalog.models
+import booking_engine.ledger.debts
 import booking_engine.ledger.models
 import booking_engine.ledger.people_models
 import booking_engine.outbox
@@ -29,6 +30,7 @@ MODULES = (
     booking_engine.booking.series_models,
     booking_engine.booking.waitlist_models,
     booking_engine.catalog.models,
+    booking_engine.ledger.debts,
     booking_engine.ledger.models,
     booking_engine.ledger.people_models,
     booking_engine.outbox,

@@ -74,6 +74,20 @@ CHECKS = (
         """,
     ),
     Check(
+        "a lot's expiry is where its extensions have brought it, each from where the last ended",
+        """
+        SELECT studio_id, format('lot %s: extension %s goes on from %s', lot_id, sequence, since)
+        FROM (
+            SELECT e.studio_id, e.lot_id, e.sequence, e.new_expires_at,
+                   coalesce(lead(old_expires_at) OVER (
+                       PARTITION BY e.studio_id, e.lot_id ORDER BY sequence),
+                       lot.expires_at) AS since
+            FROM lot_extension e JOIN lot ON lot.studio_id = e.studio_id AND lot.id = e.lot_id
+        ) step
+        WHERE since IS DISTINCT FROM new_expires_at
+        """,
+    ),
+    Check(
         "what lots hold is what bookings draw",
         """
         SELECT lot.studio_id, format('lot %s holds %s, its draws %s', lot.id, lot.held,
@@ -83,6 +97,24 @@ CHECKS = (
             WHERE held > 0 GROUP BY studio_id, lot_id
         ) drawn ON drawn.studio_id = lot.studio_id AND drawn.lot_id = lot.id
         WHERE lot.held <> coalesce(drawn.held, 0)
+        """,
+    ),
+    Check(
+        "nothing lies unused in a unit that the shop took back",
+        """
+        SELECT studio_id, format('lot %s (%s) has %s available', id, source, available)
+        FROM lot WHERE withdrawn_at IS NOT NULL AND available > 0
+        """,
+    ),
+    Check(
+        "a booking that waits for money still stands, on credits that were taken back",
+        """
+        SELECT booking.studio_id, format('booking %s waits until %s', code, due_at)
+        FROM booking
+        WHERE due_at IS NOT NULL AND (status NOT IN ('confirmed', 'checked_in') OR NOT EXISTS (
+            SELECT FROM draw JOIN lot ON lot.studio_id = draw.studio_id AND lot.id = draw.lot_id
+            WHERE draw.studio_id = booking.studio_id AND draw.booking_id = booking.id
+              AND draw.held > 0 AND lot.withdrawn_at IS NOT NULL))
         """,
     ),
     Check(

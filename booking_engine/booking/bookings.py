@@ -137,8 +137,15 @@ def cancel(
     return back
 
 
+def is_overdue(booking: Booking, *, now: datetime) -> bool:
+    """Tell whether a booking that waited for money is over, written down or not (D5)."""
+    return booking.due_at is not None and booking.due_at <= now
+
+
 def percent_back(booking: Booking, *, actor: Actor, now: datetime) -> int:
     """Return what a cancellation at `now` would give back, by the policy frozen on the booking."""
+    if booking.due_at is not None:
+        return 100  # it ends without a penalty if nobody does anything (D5)
     percent = policies.percent_back(
         read_policy(booking.policy),
         starts_at=booking.starts_at,
@@ -152,6 +159,7 @@ def percent_back(booking: Booking, *, actor: Actor, now: datetime) -> int:
 def end(booking: Booking, status: BookingStatus, *, by: str, reason: str, now: datetime) -> None:
     """Write how a booking came to its end."""
     states.change(booking, status, actor=Actor(by))
+    booking.due_at = None
     booking.ended_at = now
     booking.ended_by = by
     booking.ended_reason = reason
@@ -163,6 +171,7 @@ def begin_and_complete(session: Session, *, now: datetime, limit: int) -> int:
         col(Booking.status).in_(LIVE),
         col(Booking.starts_at) <= now,
         col(Booking.begun_at).is_(None) | (col(Booking.ends_at) <= now),
+        col(Booking.due_at).is_(None),  # over before it begins, unless it is paid
     )
     found = select(Booking.studio_id, Booking.wallet_id).where(*is_due).distinct().limit(limit)
     owners = {(row[0], row[1]) for row in session.exec(found).all() if row[1] is not None}

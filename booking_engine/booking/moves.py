@@ -60,7 +60,8 @@ def move(
     `SameTime`, `NotCancellable`; then nothing has changed.
     """
     booking = bookings.lock(session, studio_id=studio.id, booking_id=booking_id)
-    if booking.status not in bookings.LIVE or booking.starts_at <= now:
+    over = bookings.is_overdue(booking, now=now)
+    if booking.status not in bookings.LIVE or booking.starts_at <= now or over:
         raise NotCancellable(
             f"booking {booking.code} can no longer be moved", status=booking.status.value
         )
@@ -141,6 +142,7 @@ def _fund_again(
         attempt=booking.funding,
     )
     booking.funding += 1
+    booking.due_at = None
     need = drafts.need(booking)
     credits.hold(session, need=need, cause=cause)
     kept = given_up * (100 - price.percent) // 100

@@ -138,9 +138,10 @@ def read_policy(policy: dict[str, object]) -> Policy:
     if not isinstance(tiers, list):
         raise TypeError("a stored policy has its cancel tiers")
     numbers = {name: value for name, value in policy.items() if isinstance(value, int)}
+    shortfall = str(policy.get("shortfall", "forgive"))
     cancel = tuple(CancelTier(hours=tier["hours"], percent=tier["percent"]) for tier in tiers)
     gift_expiry_from = str(policy.get("gift_expiry_from", "claim"))
-    return Policy(**numbers, cancel=cancel, gift_expiry_from=gift_expiry_from)
+    return Policy(**numbers, cancel=cancel, gift_expiry_from=gift_expiry_from, shortfall=shortfall)
 
 
 def _location(row: models.Location) -> Location:

@@ -29,6 +29,7 @@ class Policy:
     free_moves: int = 1
     bay_freeze_minutes: int = 120
     gift_expiry_from: str = "claim"  # or "purchase": when the days of a gift begin to count
+    shortfall: str = "forgive"
 
 
 @dataclass(frozen=True, slots=True)

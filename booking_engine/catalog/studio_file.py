@@ -110,6 +110,8 @@ class PolicyPart(_Part):
     free_moves: Annotated[int, Field(ge=0, le=10)] = 1
     bay_freeze_minutes: Annotated[int, Field(ge=0, le=60 * 24 * 30)] = 120
     gift_expiry_from: Literal["claim", "purchase"] = "claim"
+    # What becomes of credits that were used before their order was refunded: let go, or owed.
+    shortfall: Literal["forgive", "debt"] = "forgive"
 
 
 class RangePart(_Part):

@@ -5,7 +5,7 @@ CHECKs on the lot are the second wall.
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -19,7 +19,7 @@ from booking_engine.ledger import lots as rules
 from booking_engine.ledger import transfers
 from booking_engine.ledger.lots import Funds, Purse, Share
 from booking_engine.ledger.models import Bucket, CreditKind, Draw, Lot, Transfer
-from booking_engine.ledger.transfers import Cause, Overdrawn
+from booking_engine.ledger.transfers import WITHDRAWN, Cause, Overdrawn
 
 
 class NotEnoughCredits(Unfunded):
@@ -199,7 +199,7 @@ def give_back(
     """End a booking's draws: `percent` returns to the lots it came from, the rest is spent.
 
     Returns what came back per kind. What comes back to a lot that expired meanwhile is written as
-    expired at once (D3).
+    expired at once (D3), what comes back to a unit that the shop took back as revoked (D5).
     """
     totals = dict.fromkeys(CreditKind, 0)
     for draw, lot in draws_of(session, studio_id=studio_id, booking_id=booking_id):
@@ -208,10 +208,13 @@ def give_back(
         key = f"end:{booking_id}:{attempt}:{lot.id}"
         if back:
             _move(session, lot, (Bucket.HELD, Bucket.AVAILABLE), back, f"{key}:back", cause)
-            totals[lot.kind] += back
+            totals[lot.kind] += back if lot.withdrawn_at is None else 0
         if kept:
             _move(session, lot, (Bucket.HELD, Bucket.SPENT), kept, f"{key}:kept", cause)
-        if back and not rules.is_live(lot, cause.at):
+        if back and lot.withdrawn_at is not None:
+            gone = replace(cause, reason=WITHDRAWN)
+            _move(session, lot, (Bucket.AVAILABLE, Bucket.REVOKED), back, f"{key}:revoked", gone)
+        elif back and not rules.is_live(lot, cause.at):
             _move(session, lot, (Bucket.AVAILABLE, Bucket.EXPIRED), back, f"{key}:expired", cause)
         draw.held = 0
     session.flush()

@@ -11,6 +11,7 @@ from booking_engine import eligibility
 from booking_engine.eligibility import Facts, Frozen
 from booking_engine.ledger.models import CreditKind
 
+PROCEEDS_WITHIN = timedelta(hours=24)
 NEVER = datetime.max.replace(tzinfo=UTC)
 
 
@@ -108,6 +109,14 @@ def is_live(lot: Purse, at: datetime) -> bool:
 def is_usable(lot: Purse, at: datetime) -> bool:
     """Tell whether the lot's credits can be drawn now: live, and their payment undisputed."""
     return lot.frozen_at is None and is_live(lot, at)
+
+
+def at_risk(frozen_at: datetime | None, *, starts_at: datetime) -> bool:
+    """Tell whether a session would go if the dispute that froze its lot were lost (D12).
+
+    What begins within a day of the dispute proceeds in any case.
+    """
+    return frozen_at is not None and starts_at > frozen_at + PROCEEDS_WITHIN
 
 
 def in_order_of_use(lots: Iterable[P]) -> list[P]:

@@ -12,6 +12,7 @@ from uuid import UUID
 from sqlalchemy import text
 from sqlmodel import Session, col, select
 
+from booking_engine.ledger import debts
 from booking_engine.ledger.models import Wallet
 from booking_engine.ledger.people_models import WalletMerge
 from booking_engine.ledger.wallets import WalletMoved
@@ -54,6 +55,9 @@ def merge(
             ),
             whose,
         )
+    debts.hand_over(
+        session, studio_id=studio_id, former=removed, owner=kept, actor="system", at=now
+    )
     session.execute(
         text("DELETE FROM wallet WHERE studio_id = :studio_id AND id = :removed"), whose
     )

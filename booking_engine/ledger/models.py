@@ -51,6 +51,7 @@ class AliasKind(StrEnum):
     CUSTOMER = "customer"
     ORDER = "order"
     EMAIL = "email"  # the keyed hash of an address that the shop has verified
+    TEST = "test"  # what test orders grant, apart from everything real
 
 
 class Wallet(SQLModel, table=True):

@@ -31,6 +31,11 @@ def of_order(session: Session, *, studio_id: int, order_id: int, now: datetime) 
     return _of(session, studio_id, AliasKind.ORDER, str(order_id), now)
 
 
+def of_test(session: Session, *, studio_id: int, name: str, now: datetime) -> Wallet:
+    """Return the wallet of somebody's test orders: nothing in it is real (D9)."""
+    return _of(session, studio_id, AliasKind.TEST, name, now)
+
+
 def find_order(session: Session, *, studio_id: int, order_id: int) -> Wallet | None:
     """Return the wallet of an order that named no customer, None where there never was one."""
     return _find(session, studio_id, AliasKind.ORDER, str(order_id))

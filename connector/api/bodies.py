@@ -243,7 +243,30 @@ class BlockBody(_Body):
 class ResolveBody(_Body):
     """How an item of the attention list is settled, and why."""
 
-    choice: Literal["cancel", "keep", "dismiss"]
+    choice: Literal["cancel", "keep", "dismiss", "revoke"]
+    reason: Reason
+
+
+Amount = Annotated[StrictInt, Field(ge=1, le=10**12)]
+ShopId = Annotated[StrictInt, Field(ge=1, lt=10**18)]
+
+
+class DisputeBody(_Body):
+    """How a dispute over an order's payment stands; `reference` is the payment service's name."""
+
+    status: Literal["needs_response", "under_review", "won", "withdrawn", "lost", "accepted"]
+    kind: Literal["inquiry", "chargeback"] = "chargeback"
+    reference: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.-]{1,64}$")] = "desk"
+    amount_minor: Amount | None = None
+    reason: Reason
+
+
+class SettleBody(_Body):
+    """What a customer paid of what they owe (all of it where no amount is named), or is let off."""
+
+    customer: ShopId
+    amount_minor: Amount | None = None
+    order: ShopId | None = None
     reason: Reason
 
 

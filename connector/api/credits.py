@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 from fastapi import APIRouter, Query, Response
 
-from booking_engine.ledger import credits, transfers
+from booking_engine.ledger import credits, debts, transfers
 from booking_engine.ledger import statements as ledger
 from booking_engine.ledger.models import CreditKind, Lot, Transfer
 from booking_engine.ledger.statements import Has, Statement
@@ -30,12 +30,14 @@ def show_credits(exchange: Reading) -> Response:
     wallet_id = identity.known_wallet_of(session, exchange.caller)
     lots = credits.of_wallet(session, studio_id=studio.id, wallet_id=wallet_id) if wallet_id else []
     zone = studio.locations[0].zone
+    owed = debts.owed(session, studio_id=studio.id, wallet_id=wallet_id) if wallet_id else 0
     balance = credits.balance(lots, now=now)
     return exchange.answer(
         200,
         {
             "wallet": str(wallet_id) if wallet_id else None,
             **{kind.value: totals for kind, totals in balance.items()},
+            "owed_minor": owed,
             "lots": [lot_view(lot, zone) for lot in lots],
         },
     )

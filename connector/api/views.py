@@ -35,7 +35,7 @@ def booking_views(
     seats = bookings.seats_of(session, studio_id=studio.id, bookings=found)
     paid = {
         each.id: [
-            Piece(lot.id, lot.kind, draw.quantity, draw.held)
+            Piece(lot.id, lot.kind, draw.quantity, draw.held, lot.frozen_at)
             for draw, lot in credits.draws_of(session, studio_id=studio.id, booking_id=each.id)
         ]
         for each in found
@@ -50,6 +50,7 @@ class Piece(NamedTuple):
     kind: CreditKind
     quantity: int
     held: int
+    frozen_at: datetime | None = None  # since when its payment is disputed
 
 
 def view(
@@ -86,6 +87,11 @@ def view(
         ],
         "returns_now": {"percent": percent, **coming_back},
         "created_at": local(booking.created_at, zone),
+        "pay_by": local(booking.due_at, zone) if booking.due_at else None,
+        "at_risk": any(
+            piece.held and lot_rules.at_risk(piece.frozen_at, starts_at=booking.starts_at)
+            for piece in paid
+        ),
     }
 
 
@@ -100,7 +106,9 @@ def view_of_written(asked: Asked, written: Written) -> dict[str, Any]:
 
 
 def status_at(booking: Booking, now: datetime) -> BookingStatus:
-    """Return the booking's status; a finished session is completed without any job."""
+    """Return the booking's status; finished or unpaid in time, it is over without any job."""
+    if booking.status in bookings.LIVE and bookings.is_overdue(booking, now=now):
+        return BookingStatus.CANCELLED
     if booking.status in bookings.LIVE and booking.ends_at <= now:
         return BookingStatus.COMPLETED
     return booking.status

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from datetime import UTC, datetime
 
-from booking_engine.booking import bookings, holds
+from booking_engine.booking import bookings, funding, holds
 from booking_engine.ledger import lapses
 from connector import idempotency
 from connector.runtime import Runtime
@@ -16,6 +16,7 @@ def sweep(runtime: Runtime) -> None:
     with runtime.transaction() as session:
         idempotency.sweep(session, now=datetime.now(UTC))
     _repeat(runtime, holds.expire_due)
+    _repeat(runtime, funding.sweep)
     _repeat(runtime, bookings.begin_and_complete)
     _repeat(runtime, lapses.expire_due)
 

@@ -27,7 +27,7 @@ CREATE INDEX ix_lot_expires_at ON lot (expires_at) WHERE available > 0 AND expir
 -- People: merges, claims, gifts, erasure.
 ALTER TABLE wallet ADD COLUMN erased_at TIMESTAMP WITH TIME ZONE;
 ALTER TABLE wallet_alias DROP CONSTRAINT ck_wallet_alias_kind;
-ALTER TABLE wallet_alias ADD CONSTRAINT ck_wallet_alias_kind CHECK (kind IN ('customer', 'order', 'email'));
+ALTER TABLE wallet_alias ADD CONSTRAINT ck_wallet_alias_kind CHECK (kind IN ('customer', 'order', 'email', 'test'));
 ALTER TABLE webhook_delivery ALTER COLUMN body DROP NOT NULL;
 CREATE INDEX ix_webhook_delivery_received_at ON webhook_delivery (received_at) WHERE body IS NOT NULL;
 ALTER TABLE shop_order ADD COLUMN address BYTEA;
@@ -175,3 +175,37 @@ CREATE OR REPLACE TRIGGER wallet_merge_append_only
 ALTER TABLE lot ADD COLUMN only_for JSONB;
 ALTER TABLE product ADD COLUMN only_for JSONB;
 ALTER TABLE booking ADD COLUMN facts JSONB;
+
+ALTER TABLE booking ADD COLUMN due_at TIMESTAMP WITH TIME ZONE;
+
+CREATE INDEX ix_booking_due_at ON booking (due_at) WHERE due_at IS NOT NULL;
+
+ALTER TABLE shop_order ADD COLUMN disputes JSONB NOT NULL DEFAULT '{}';
+
+ALTER TABLE shop_order ALTER COLUMN disputes DROP DEFAULT;
+
+CREATE TABLE debt_entry (
+    studio_id BIGINT NOT NULL,
+    sequence BIGINT GENERATED ALWAYS AS IDENTITY,
+    key TEXT NOT NULL,
+    debtor UUID NOT NULL,
+    order_id BIGINT,
+    amount_minor BIGINT NOT NULL,
+    cause TEXT NOT NULL,
+    reference TEXT NOT NULL,
+    actor TEXT NOT NULL,
+    reason TEXT NOT NULL,
+    at TIMESTAMP WITH TIME ZONE NOT NULL,
+    CONSTRAINT pk_debt_entry PRIMARY KEY (studio_id, sequence),
+    CONSTRAINT uq_debt_entry_studio_id_key UNIQUE (studio_id, key),
+    CONSTRAINT fk_debt_entry_studio_id FOREIGN KEY(studio_id) REFERENCES studio (id),
+    CONSTRAINT ck_debt_entry_cause CHECK (cause IN ('refund', 'dispute', 'settlement', 'handover')),
+    CONSTRAINT ck_debt_entry_amount_minor CHECK (amount_minor <> 0)
+);
+
+CREATE INDEX ix_debt_entry_studio_id_debtor ON debt_entry (studio_id, debtor);
+
+CREATE INDEX ix_debt_entry_studio_id_order_id ON debt_entry (studio_id, order_id) WHERE order_id IS NOT NULL;
+
+CREATE TRIGGER debt_entry_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON debt_entry
+    FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();

@@ -114,6 +114,15 @@ def forget_old(session: Session, *, now: datetime, limit: int) -> int:
     return len(done.all())
 
 
+def told_at(delivery: WebhookDelivery) -> datetime:
+    """Return when Shopify sent a delivery for the first time, or when we had it."""
+    try:
+        instant = datetime.fromisoformat(delivery.triggered_at or "")
+    except ValueError:
+        return delivery.received_at
+    return instant if instant.tzinfo is not None else delivery.received_at
+
+
 def finish(delivery: WebhookDelivery, *, outcome: str, now: datetime) -> None:
     """Mark a delivery done, with one word on what came of it."""
     delivery.state = DeliveryState.DONE

@@ -9,8 +9,9 @@ from sqlmodel import Session
 from booking_engine.booking import holds
 from booking_engine.catalog import queries
 from booking_engine.ledger.pseudonyms import Pseudonyms
-from shopify_gateway import closing, compliance, deliveries, orders, people
+from shopify_gateway import closing, compliance, deliveries, disputes, orders, people
 from shopify_gateway.deliveries import UnreadableDelivery
+from shopify_gateway.disputes import UnreadableDispute
 from shopify_gateway.models import WebhookDelivery
 from shopify_gateway.order import UnreadableOrder, from_webhook, holds_in
 from shopify_gateway.people import Told
@@ -22,6 +23,7 @@ PEOPLE: Mapping[str, Callable[[Session, Told], str]] = {
     compliance.DATA_REQUEST: compliance.prepare_export,
     compliance.REDACT: compliance.redact,
 }
+DISPUTE_TOPICS = frozenset({"disputes/create", "disputes/update"})
 STATE_TOPICS = frozenset({"orders/create", "orders/paid", "orders/updated", "orders/cancelled"})
 
 
@@ -39,6 +41,10 @@ def handle(
         return _read_later(session, delivery, edit if isinstance(edit, dict) else {}, now)
     if delivery.topic == "refunds/create":
         return _read_later(session, delivery, deliveries.payload(delivery), now)
+    if delivery.topic in DISPUTE_TOPICS:
+        return _dispute(session, delivery, now)
+    if delivery.topic == "orders/delete":
+        return _deleted(session, delivery, now)
     if delivery.topic in CHECKOUT_TOPICS:
         return _checkout(session, delivery, now)
     return _people(session, delivery, privacy, now)
@@ -87,6 +93,30 @@ def _state(session: Session, delivery: WebhookDelivery, privacy: Pseudonyms, now
         privacy=privacy,
         now=now,
     )
+    return "posted" if posted.changed else "agreed"
+
+
+def _dispute(session: Session, delivery: WebhookDelivery, now: datetime) -> str:
+    """A dispute stands so: deliveries tell no order of their own, but when each was sent."""
+    try:
+        order_id, dispute = disputes.from_webhook(
+            deliveries.payload(delivery), told_at=deliveries.told_at(delivery)
+        )
+    except UnreadableDispute as error:
+        raise UnreadableDelivery(str(error)) from error
+    studio = queries.load(session, studio_id=delivery.studio_id)
+    posted = orders.note_dispute(
+        session, studio=studio, order_id=order_id, dispute=dispute, now=now
+    )
+    return "posted" if posted.changed else "agreed"
+
+
+def _deleted(session: Session, delivery: WebhookDelivery, now: datetime) -> str:
+    order_id = deliveries.payload(delivery).get("id")
+    if not isinstance(order_id, int):
+        raise UnreadableDelivery("orders/delete names no id")
+    studio = queries.load(session, studio_id=delivery.studio_id)
+    posted = orders.delete(session, studio=studio, order_id=order_id, now=now)
     return "posted" if posted.changed else "agreed"
 
 

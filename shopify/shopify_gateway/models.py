@@ -91,6 +91,7 @@ class ShopOrder(SQLModel, table=True):
     updated_at: datetime | None = None
     snapshot: dict[str, Any] | None = Field(default=None, sa_type=JSONB)
     outcomes: dict[str, str] = Field(default_factory=dict, sa_type=JSONB)  # by hold id
+    disputes: dict[str, Any] = Field(default_factory=dict, sa_type=JSONB)  # by dispute id
     read_due_at: datetime | None = None
     read_attempts: int = 0
     last_error: str | None = Field(default=None, sa_type=Text)

@@ -12,7 +12,7 @@ from booking_engine import attention
 from booking_engine.catalog import queries
 from booking_engine.catalog.studio import Studio
 from booking_engine.errors import Unavailable
-from booking_engine.ledger.models import Lot
+from booking_engine.ledger.models import AliasKind, Lot, WalletAlias
 from booking_engine.ledger.pseudonyms import Pseudonyms
 from shopify_gateway import orders, people
 from shopify_gateway.admin import Admin, AdminRefused
@@ -75,13 +75,19 @@ def read_one(
 
 
 def standing_units(session: Session, *, studio_id: int) -> int:
-    """Return how many paid units stand in the ledger."""
+    """Return how many paid units stand in the ledger; those of test orders are not real (D9)."""
+    is_test = select(WalletAlias.value).where(
+        col(WalletAlias.studio_id) == studio_id,
+        col(WalletAlias.wallet_id) == Lot.wallet_id,
+        col(WalletAlias.kind) == AliasKind.TEST,
+    )
     units = (
         select(Lot.order_id, Lot.line_item_id, Lot.unit_index)
         .where(
             col(Lot.studio_id) == studio_id,
             col(Lot.order_id).is_not(None),
             col(Lot.withdrawn_at).is_(None),
+            ~is_test.exists(),
         )
         .distinct()
         .subquery()

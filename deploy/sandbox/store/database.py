@@ -40,6 +40,7 @@ FIRST_IDS = {
     "transaction": 6_489_810_240_000,
     "order_edit": 78_410_240_000,
     "adjustment": 199_510_240_000,
+    "dispute": 12_410_240_000,
 }
 ID_STEP = 32_771
 

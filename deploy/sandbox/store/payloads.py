@@ -3,7 +3,7 @@
 from typing import Any
 
 from sandbox.store import money
-from sandbox.store.order import Customer, Line, Order, Refund, RefundLine
+from sandbox.store.order import Customer, Dispute, Line, Order, Refund, RefundLine
 
 Json = dict[str, Any]
 
@@ -205,7 +205,15 @@ def line_body(line: Line, currency: str) -> Json:
         "price_set": money.both(line.price_minor, currency),
         "total_discount": "0.00",
         "total_discount_set": money.both(0, currency),
-        "discount_allocations": [],
+        "discount_allocations": [
+            {
+                "amount": money.text(line.discount_minor),
+                "amount_set": money.both(line.discount_minor, currency),
+                "discount_application_index": 0,
+            }
+        ]
+        if line.discount_minor
+        else [],
         "properties": [{"name": name, "value": value} for name, value in line.properties.items()],
         "gift_card": False,
         "requires_shipping": False,
@@ -237,7 +245,7 @@ def refund_body(order: Order, refund: Refund) -> Json:
 def refund_line_body(order: Order, refund: Refund, part: RefundLine) -> Json:
     """Return the units of one line in a refund."""
     line = order.line(part.line_id)
-    worth = part.quantity * line.price_minor
+    worth = line.worth(part.quantity)
     return {
         "id": part.id,
         "line_item_id": line.id,
@@ -292,6 +300,24 @@ def adjustments(order: Order, refund: Refund) -> list[Json]:
             "tax_amount_set": money.both(0, order.currency),
         }
     ]
+
+
+def dispute_body(order: Order, dispute: Dispute) -> Json:
+    """Return a dispute as disputes/create and disputes/update carry it."""
+    return {
+        "id": dispute.id,
+        "order_id": order.id,
+        "type": dispute.type,
+        "amount": money.text(dispute.amount_minor),
+        "currency": order.currency,
+        "reason": dispute.reason,
+        "network_reason_code": "4837",
+        "status": dispute.status,
+        "evidence_due_by": dispute.evidence_due_by,
+        "evidence_sent_on": None,
+        "finalized_on": dispute.finalized_on,
+        "initiated_at": dispute.initiated_at,
+    }
 
 
 def edit_body(order: Order, *, edit_id: int, changes: dict[int, int]) -> Json:
