@@ -1,8 +1,8 @@
 """The one way around the append-only tables, for what the law wants to be gone (product rule D13).
 
-`refuse_change()` in the database lets an UPDATE of the audit trail pass while a person is erased,
-and a DELETE while a whole studio is. Both end with the block, and with the transaction at the
-latest; nothing else sets this.
+`refuse_change()` in the database lets the words that people typed (the audit trail, debts, lots'
+extensions) be blanked while a person is erased, and rows be deleted while a whole studio is. Both
+end with the block, and with the transaction at the latest; nothing else sets this.
 """
 
 from collections.abc import Iterator

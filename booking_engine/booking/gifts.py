@@ -17,7 +17,7 @@ from booking_engine import attention
 from booking_engine.catalog.studio import Studio
 from booking_engine.errors import NotFound
 from booking_engine.ledger import lots
-from booking_engine.ledger.models import Lot, Wallet
+from booking_engine.ledger.models import Lot, LotExtension, Wallet
 from booking_engine.ledger.people_models import ClaimCode, Gift
 
 READY = "gift_to_hand_over"
@@ -96,7 +96,7 @@ def begin(session: Session, *, gift: Gift, wallet_id: UUID, now: datetime) -> No
     if gift.valid_days is None:
         return
     zone = _zone(session, gift.studio_id)
-    for lot in _lots(session, gift):
+    for lot in _not_extended(session, gift):
         lot.expires_at = lots.expiry(now.astimezone(zone).date(), gift.valid_days, zone)
     session.flush()
 
@@ -105,7 +105,7 @@ def close(session: Session, *, gift: Gift, wallet_id: UUID) -> None:
     """Let a gift whose claim was put back wait again."""
     gift.wallet_id, gift.claimed_at = wallet_id, None
     if gift.valid_days is not None:
-        for lot in _lots(session, gift):
+        for lot in _not_extended(session, gift):
             lot.expires_at = None
     session.flush()
 
@@ -169,7 +169,11 @@ def opens_at(wanted: date | None, *, bought_at: datetime, zone: ZoneInfo) -> dat
     return max(bought_at, datetime(wanted.year, wanted.month, wanted.day, 9, tzinfo=zone))
 
 
-def _lots(session: Session, gift: Gift) -> Sequence[Lot]:
+def _not_extended(session: Session, gift: Gift) -> Sequence[Lot]:
+    """Return a gift's lots, without those of which staff have said how long they last."""
+    is_extended = select(LotExtension.lot_id).where(
+        col(LotExtension.studio_id) == col(Lot.studio_id), col(LotExtension.lot_id) == col(Lot.id)
+    )
     return session.exec(
         select(Lot)
         .where(
@@ -177,6 +181,7 @@ def _lots(session: Session, gift: Gift) -> Sequence[Lot]:
             col(Lot.order_id) == gift.order_id,
             col(Lot.line_item_id) == gift.line_item_id,
             col(Lot.unit_index) == gift.unit_index,
+            ~is_extended.exists(),
         )
         .order_by(col(Lot.id))
         .execution_options(populate_existing=True)

@@ -1,5 +1,7 @@
 """The only writer of a lot's expiry after its grant: a lot may live longer, never shorter (D1).
 
+Only a gift has none before its claim, and gets it there (`booking/gifts.py`).
+
 Callers hold the wallet's lock.
 """
 

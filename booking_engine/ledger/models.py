@@ -214,13 +214,13 @@ class LotExtension(SQLModel, table=True):
     at: datetime
 
 
-# The one way around it: `SET LOCAL simstudio.erasing` to `person` lets the trail's free words be
-# blanked, to `studio` lets a whole tenant go (product rule D13; see booking_engine/erasing.py).
+# The one way around it: `SET LOCAL simstudio.erasing` to `person` lets the words that people typed
+# be blanked, to `studio` lets a whole tenant go (product rule D13; see booking_engine/erasing.py).
 APPEND_ONLY = """
 CREATE OR REPLACE FUNCTION refuse_change() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     IF TG_OP = 'DELETE' AND current_setting('simstudio.erasing', true) = 'studio'
-        OR TG_OP = 'UPDATE' AND TG_TABLE_NAME = 'audit_entry'
+        OR TG_OP = 'UPDATE' AND TG_TABLE_NAME IN ('audit_entry', 'debt_entry', 'lot_extension')
             AND current_setting('simstudio.erasing', true) = 'person'
     THEN
         RETURN NULL;

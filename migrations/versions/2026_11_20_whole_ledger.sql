@@ -36,7 +36,7 @@ CREATE INDEX ix_shop_order_studio_id_wallet_id ON shop_order (studio_id, wallet_
 CREATE OR REPLACE FUNCTION refuse_change() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     IF TG_OP = 'DELETE' AND current_setting('simstudio.erasing', true) = 'studio'
-        OR TG_OP = 'UPDATE' AND TG_TABLE_NAME = 'audit_entry'
+        OR TG_OP = 'UPDATE' AND TG_TABLE_NAME IN ('audit_entry', 'debt_entry', 'lot_extension')
             AND current_setting('simstudio.erasing', true) = 'person'
     THEN
         RETURN NULL;

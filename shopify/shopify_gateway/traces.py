@@ -73,6 +73,7 @@ def export(
     mine = "(SELECT id FROM lot WHERE studio_id = :studio_id AND wallet_id = ANY(:wallets))"
     for table in ("transfer", "draw"):
         kept[table] = _rows(session, f"{table}.lot_id IN {mine}", table, values)
+    kept["debt_entry"] = _rows(session, "debt_entry.debtor = ANY(:wallets)", "debt_entry", values)
     bodies = [
         {"topic": each.topic, "received_at": each.received_at.isoformat(), "body": _parsed(each)}
         for each in _deliveries(session, studio_id, person)
@@ -138,6 +139,10 @@ _LINKED = tuple(
         WHERE studio_id = :studio_id
           AND (reference IN ({_MINE}) OR facts ->> 'customer' = :customer)
         """,  # noqa: S608 - a constant of this file
+        """
+        UPDATE debt_entry SET reason = ''
+        WHERE studio_id = :studio_id AND debtor = ANY(:wallets)
+        """,
         f"""
         UPDATE attention_item SET resolved_reason = CASE WHEN resolved_reason IS NULL THEN NULL
                                                     ELSE '{GONE}' END

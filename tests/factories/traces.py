@@ -12,6 +12,7 @@ from booking_engine.audit_trail import AuditEntry
 from booking_engine.booking import bookings
 from booking_engine.booking.policies import Actor
 from booking_engine.catalog.studio import Studio
+from booking_engine.ledger.debts import DebtCause, DebtEntry
 from connector.tables import metadata
 from tests.factories.people import hear, owner, redact_body
 from tests.factories.shop_orders import place_hold
@@ -118,6 +119,19 @@ def live_a_little(session: Session, studio: Studio) -> None:
     place_hold(session, studio, make_request(toronto(2026, 11, 27, 9)))
     note(session, studio, booking.id, "Ms Quill rang", customer=CUSTOMER)
     note(session, studio, "another", f"write to {EMAIL.lower()}", note=f"or ring {PHONE}")
+    session.add(
+        DebtEntry(
+            studio_id=studio.id,
+            key="settled",
+            debtor=wallet_id,
+            amount_minor=-100,
+            cause=DebtCause.SETTLEMENT,
+            reference="the till",
+            actor="staff:owner",
+            reason="Zoë paid in cash",
+            at=NOW,
+        )
+    )
     session.add(
         AttentionItem(
             studio_id=studio.id,

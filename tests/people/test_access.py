@@ -44,6 +44,7 @@ def test_an_export_holds_what_is_kept_and_is_made_once(session: Session, studio:
     assert item.facts["export"] == str(made.id)
     assert {name: len(rows) for name, rows in kept.items() if rows} == {
         "booking": 2,
+        "debt_entry": 1,
         "draw": 2,
         "lot": 4,
         "shop_order": 1,
