@@ -2,6 +2,7 @@
 
 import json
 from typing import Any
+from uuid import UUID
 
 from sqlalchemy import text
 from sqlmodel import Session
@@ -117,7 +118,12 @@ def live_a_little(session: Session, studio: Studio) -> None:
         now=NOW,
     )
     place_hold(session, studio, make_request(toronto(2026, 11, 27, 9)))
-    note(session, studio, booking.id, "Ms Quill rang", customer=CUSTOMER)
+    be_spoken_of(session, studio, wallet_id, booking.id)
+
+
+def be_spoken_of(session: Session, studio: Studio, wallet_id: UUID, booking_id: UUID) -> None:
+    """Have staff write the person's name wherever they can."""
+    note(session, studio, booking_id, "Ms Quill rang", customer=CUSTOMER)
     note(session, studio, "another", f"write to {EMAIL.lower()}", note=f"or ring {PHONE}")
     session.add(
         DebtEntry(
@@ -136,9 +142,9 @@ def live_a_little(session: Session, studio: Studio) -> None:
         AttentionItem(
             studio_id=studio.id,
             kind="paid_too_little",
-            key=str(booking.id),
+            key=str(booking_id),
             detail="a session",
-            facts={"booking": str(booking.id)},
+            facts={"booking": str(booking_id)},
             raised_at=NOW,
             resolved_at=NOW,
             resolution="dismiss",
