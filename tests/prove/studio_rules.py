@@ -81,7 +81,7 @@ class StudioRules(PayerRules):
         late = [each for each in self.those(*LIVE) if self._is_late(each)]
         assert late == []
 
-    @precondition(lambda self: self.series and not self.was_quiet)
+    @precondition(lambda self: self.series)
     @rule(customer=WHO, days=st.sampled_from([0, 0, 1, 5]), is_topped_up=st.booleans())
     def tend_series(self, customer: int, days: int, *, is_topped_up: bool) -> None:
         """Let the workers take, pay and release the dates of series, perhaps after a top-up."""
@@ -95,7 +95,7 @@ class StudioRules(PayerRules):
         self.allowed = NEW | PAID | HELD_LAPSES
         self.count("tend_series", "topped up" if is_topped_up and due else f"{len(due)} due")
 
-    @precondition(lambda self: self.waiting and not self.was_quiet)
+    @precondition(lambda self: self.waiting)
     @rule()
     def serve_line(self) -> None:
         """Let the workers offer freed time to those who wait, or book it for them."""
