@@ -133,7 +133,7 @@ def _by_rule(counts: Counter[tuple[str, str]]) -> Iterable[tuple[str, object]]:
         ends = {end: count for (name, end), count in counts.items() if name == rule}
         total = sum(ends.values())
         words = ", ".join(f"{end} {count}" for end, count in sorted(ends.items()))
-        yield rule, f"{total:>6}  ({words})" if len(ends) > 1 else f"{total:>6}"
+        yield rule, f"{total:>6}  ({words})" if list(ends) != ["done"] else f"{total:>6}"
 
 
 def _print(title: str, rows: Iterable[tuple[str, object]]) -> None:

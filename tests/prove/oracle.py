@@ -188,12 +188,13 @@ def coached_from(house: House, live: Sequence[Claim], asked: Asked, coach: int) 
 
 def favourite(house: House, live: Sequence[Claim], asked: Asked) -> int:
     """Return whom "any coach" means: fewest sessions that day, longest idle, smallest id (D24)."""
+    begins = asked.start if asked.coached_at is None else asked.coached_at
     (day,) = _dates(house, asked.start, asked.start + 1)
     ranks = []
     for coach in house.coaches:
         theirs = [each for each in live if each.resource_id == coach and each.booking_id]
         today = [each for each in theirs if day in _dates(house, each.start, each.end)]
-        idle_since = max([each.end for each in today if each.end <= asked.start], default=0)
+        idle_since = max([each.end for each in today if each.end <= begins], default=0)
         if coached_from(house, live, asked, coach):
             ranks.append((len(today), idle_since, coach))
     return min(ranks)[2]

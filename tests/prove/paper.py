@@ -12,7 +12,7 @@ from tests.prove.oracle import Asked
 MINUTES, SESSIONS = "simulator_minutes", "coaching_sessions"
 HOUR = timedelta(hours=1)
 # What a change of a booking does to the purse of its owner.
-PAID = {(None, "confirmed"), *((held, "confirmed") for held in (*HOLDING, "expired"))}
+PAID = {(held, "confirmed") for held in (*HOLDING, "expired")}
 
 Change = tuple[str | None, str]
 HELD_LAPSES: frozenset[Change] = frozenset((held, "expired") for held in HOLDING)
@@ -120,9 +120,13 @@ class Paper:
         purse = self.purses[customer]
         return all(purse[kind, "available"] >= quantity for kind, quantity in burn.items())
 
-    def follow(self, found: Facts, allowed: frozenset[Change], now: datetime) -> Iterator[str]:
+    def follow(
+        self, found: Facts, allowed: frozenset[Change], coaches: frozenset[int], now: datetime
+    ) -> Iterator[str]:
         """Take over what may have happened by itself; yield what may not, or is not on paper."""
         for booking in found.bookings.values():
+            if booking.id not in self.entries and (None, booking.status) in allowed:
+                self._adopt(booking, found, coaches, now)
             yield from self._status(booking, allowed, now)
         for booking_id, entry in self.entries.items():
             booking = found.bookings[booking_id]
@@ -133,16 +137,35 @@ class Paper:
             if booking.is_begun != entry.is_begun or booking.start != entry.asked.start:
                 yield f"{booking} is on paper {entry}"
 
+    def _adopt(self, booking: Booked, found: Facts, coaches: frozenset[int], now: datetime) -> None:
+        """Note a booking that a queue has made, with the bay and the coach that it names."""
+        mine = [each for each in found.taken if each.booking_id == booking.id]
+        bays = [each.resource_id for each in mine if each.pinned]
+        named = [each.resource_id for each in mine if each.resource_id in coaches]
+        asked = Asked(
+            booking.start,
+            booking.end - booking.start,
+            booking.simulators,
+            bays[0] if bays else None,
+            booking.coaching,
+            named[0] if named and not booking.any_coach else None,
+            booking.coached_at,
+        )
+        entry = self.add(booking, asked)
+        if booking.status == "confirmed":
+            self.confirm(entry, now)
+
     def _status(self, booking: Booked, allowed: frozenset[Change], now: datetime) -> Iterator[str]:
         entry = self.entries.get(booking.id)
-        change = entry.status if entry else None, booking.status
-        if change[0] == change[1]:
-            return
-        lapsed = entry is not None and entry.frees_at is not None and entry.frees_at <= now
-        if change not in allowed and not (lapsed and change in HELD_LAPSES):
-            yield f"{booking} was {change[0]} on paper"
         if entry is None:
-            entry = self.add(booking, asked_of(booking))
+            yield f"{booking} is not on paper"
+            return
+        change = entry.status, booking.status
+        if entry.status == booking.status:
+            return
+        lapsed = entry.frees_at is not None and entry.frees_at <= now
+        if change not in allowed and not (lapsed and change in HELD_LAPSES):
+            yield f"{booking} was {entry.status} on paper"
         entry.status, entry.frees_at = booking.status, booking.frees_at
         if change in PAID:
             entry.customer = booking.customer
@@ -160,17 +183,6 @@ class Paper:
         if entry.customer is not None:
             for kind, quantity in entry.burn.items():
                 self.shift(entry.customer, kind, quantity, source, target)
-
-
-def asked_of(booking: Booked) -> Asked:
-    """Return what a booking asks for, its named bay and coach apart."""
-    return Asked(
-        booking.start,
-        booking.end - booking.start,
-        booking.simulators,
-        coaching=booking.coaching,
-        coached_at=booking.coached_at,
-    )
 
 
 def _outcomes(found: Facts, order: int, payer: Payer, entry: Entry) -> Iterator[str]:

@@ -31,13 +31,13 @@ from booking_engine.catalog.studio import Studio
 from booking_engine.errors import DomainError
 from booking_engine.intervals import Interval
 from connector import apply
-from tests.factories.studio import PACKAGE
+from tests.factories.studio import HOUR
 from tests.prove.days import instant
 from tests.prove.facts import LIVE
 from tests.prove.oracle import Asked
 from tests.prove.paper import HELD_LAPSES, Change
 from tests.prove.payers import PayerRules
-from tests.prove.stage import ASKED, NOT_NOW, PICK, WHO, burn_of, word
+from tests.prove.stage import ASKED, CUSTOMERS, NOT_NOW, PICK, WHO, burn_of, word
 
 MINUTE = timedelta(minutes=1)
 NEW: frozenset[Change] = frozenset({(None, "held"), (None, "confirmed")})
@@ -81,21 +81,26 @@ class StudioRules(PayerRules):
         late = [each for each in self.those(*LIVE) if self._is_late(each)]
         assert late == []
 
-    @precondition(lambda self: self.series and not self.was_quiet)
-    @rule(customer=WHO, days=st.sampled_from([0, 0, 1, 5]), is_topped_up=st.booleans())
-    def tend_series(self, customer: int, days: int, *, is_topped_up: bool) -> None:
+    @precondition(lambda self: self.series)
+    @rule(days=st.sampled_from([0, 0, 1, 5]), is_topped_up=st.booleans())
+    def tend_series(self, days: int, *, is_topped_up: bool) -> None:
         """Let the workers take, pay and release the dates of series, perhaps after a top-up."""
-        if is_topped_up:
-            self.buy(customer, PACKAGE)
+        for customer in CUSTOMERS if is_topped_up else ():
+            self.buy(customer, HOUR)
         self.wait_until(self.now + timedelta(days=days))
         due = self.act(lambda session, _: upkeep.due(session, now=self.now))
         assert not isinstance(due, DomainError), due
         for _, wallet_id in due:
             self._do(upkeep.tend, wallet_id=wallet_id)
         self.allowed = NEW | PAID | HELD_LAPSES
-        self.count("tend_series", "topped up" if is_topped_up and due else f"{len(due)} due")
+        paid = [
+            booking.id
+            for booking in self._read().bookings.values()
+            if booking.status == "confirmed" and booking.id in self.those("held")
+        ]
+        self.count("tend_series", "funded" if paid else "tended" if due else "nothing due")
 
-    @precondition(lambda self: self.waiting and not self.was_quiet)
+    @precondition(lambda self: self.waiting)
     @rule()
     def serve_line(self) -> None:
         """Let the workers offer freed time to those who wait, or book it for them."""

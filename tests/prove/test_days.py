@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+import pytest
 from sqlmodel import Session
 
 from tests.factories.catalogue import make_coach, make_studio
@@ -11,6 +12,7 @@ from tests.prove.days import Tally
 DAYS, SEED = 250, 20261120
 
 
+@pytest.mark.timeout(400)
 def test_what_is_offered_is_what_trying_everything_finds(session: Session) -> None:
     *_, tally = stored_days.run(session, numbers=range(DAYS), seed=SEED, every=10)
 

@@ -16,6 +16,7 @@ def world() -> Iterator[World]:
         yield made
 
 
+@pytest.mark.timeout(400)
 @pytest.mark.parametrize("race", races.RACES, ids=lambda race: race.name)
 def test_as_many_win_as_there_is_room_and_the_rest_is_told(world: World, race: Race) -> None:
     results = list(races.run(world, race, ROUNDS))
