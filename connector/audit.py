@@ -131,6 +131,7 @@ def _wrote(posted: Posted) -> str:
         "granted": posted.granted,
         "reinstated": posted.reinstated,
         "withdrawn": posted.withdrawn,
+        "adjusted": posted.adjusted,
     }
     said = [f"{count} {what}" for what, count in counts.items() if count]
     said += [f"hold {outcome}" for outcome in posted.outcomes.values()]

@@ -174,11 +174,12 @@ def need(booking: Any, *, order_ids: tuple[int, ...] = ()) -> Need:
         starts_at=booking.starts_at,
         attempt=booking.funding,
         order_ids=order_ids,
-        facts=_facts_of(booking),
+        facts=facts_of(booking),
     )
 
 
-def _facts_of(booking: Any) -> Facts:
+def facts_of(booking: Any) -> Facts:
+    """Return what of a booking decides which credits may pay for it."""
     known = booking.facts
     if not known:
         return UNKNOWN

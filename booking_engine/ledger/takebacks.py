@@ -9,6 +9,7 @@ from datetime import datetime
 
 from sqlmodel import Session, case, col, func, select
 
+from booking_engine.eligibility import Facts
 from booking_engine.ledger import credits, transfers
 from booking_engine.ledger import lots as rules
 from booking_engine.ledger.models import Bucket, CreditKind, Draw, Lot, Transfer
@@ -54,7 +55,7 @@ def reinstate(session: Session, *, lot: Lot, cause: Cause) -> None:
 
 
 def pay_instead(
-    session: Session, *, draw: Draw, lot: Lot, starts_at: datetime, cause: Cause
+    session: Session, *, draw: Draw, lot: Lot, starts_at: datetime, facts: Facts, cause: Cause
 ) -> bool:
     """Let other lots of the wallet hold what a withdrawn lot holds for a booking; that is revoked.
 
@@ -66,7 +67,8 @@ def pay_instead(
         if each.id != lot.id
     ]
     wanted = draw.held
-    shares = rules.share_out(others, lot.kind, wanted, starts_at=starts_at, now=cause.at)
+    when = {"starts_at": starts_at, "now": cause.at}
+    shares = rules.share_out(others, lot.kind, wanted, **when, facts=facts)
     if sum(share.quantity for share in shares) < wanted:
         return False
     turn = new_id()

@@ -95,6 +95,14 @@ def test_an_intact_database_has_no_violation(session: Session) -> None:
             {"every lot", "a lot's transfers add up to its buckets"},
         ),
         (
+            "DELETE FROM transfer WHERE to_bucket = 'available' AND from_bucket = 'issued'",
+            {"a lot's transfers add up to its buckets"},
+        ),
+        (
+            "DELETE FROM draw; DELETE FROM booking; DELETE FROM lot",
+            {"a lot's transfers add up to its buckets"},
+        ),
+        (
             "UPDATE lot SET available = -1, spent = spent + available + 1",
             {"every lot", "a lot's transfers add up to its buckets"},
         ),

@@ -11,7 +11,7 @@ from sqlalchemy import Engine
 from sqlmodel import Session
 
 from booking_engine.catalog.studio import Studio
-from booking_engine.ledger import liability, transfers
+from booking_engine.ledger import liability, transfers, wallets
 from booking_engine.ledger.models import Bucket, CreditKind
 from tests.factories.ledger import COACHED, MINUTES, grant_lot, make_cause
 from tests.factories.studio import apply_demo, make_wallet
@@ -118,6 +118,15 @@ def test_opening_and_what_happened_is_closing(
     adds_up(months(session, house), lots)
     savepoint.rollback()
     session.expunge_all()
+
+
+def test_what_test_orders_granted_is_nobodys_money(studio: tuple[Session, Studio]) -> None:
+    session, house = studio
+    wallet = wallets.of_test(session, studio_id=house.id, name="customer:1", now=EDGES[0])
+    grant_lot(session, house, wallet, "test", 600, paid_minor=40000, granted_at=EDGES[0])
+
+    for month in months(session, house):
+        assert month[MINUTES] == liability.Liability()
 
 
 def test_a_package_is_earned_as_it_is_played(studio: tuple[Session, Studio]) -> None:

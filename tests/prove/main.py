@@ -1,14 +1,15 @@
-"""`make prove`: the booking engine against trying everything, plain paper, and crowds.
+"""`make prove`: book and ledger against trying everything, plain paper, bad luck, and crowds.
 
 Everything runs on servers of its own on this machine's loopback, and is gone afterwards.
 """
 
 import argparse
+import contextlib
 import signal
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from rich.console import Console
 from rich.progress import track
@@ -19,12 +20,14 @@ from sqlmodel import Session
 from connector import logging
 from connector.runtime import Runtime
 from tests.factories import houses
-from tests.prove import machine, races, stored_days
+from tests.factories.studio import apply_demo
+from tests.prove import histories, ledger_races, machine, races, stored_days
 from tests.prove.stage import Stage
 
 STORED_EVERY = 10  # one day of so many goes through a real database as well
 STEPS = 40
 DAYS, RUNS, ROUNDS = 5_000, 60, 100
+HISTORIES, LEDGER_ROUNDS = 1_000, 200
 SHOWN = 20
 out = Console(width=120)
 
@@ -36,13 +39,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         description=__doc__,
         formatter_class=argparse.RawTextHelpFormatter,
     )
-    parser.add_argument(
-        "what", nargs="?", choices=["days", "machine", "races", "all"], default="all"
-    )
+    names = ["days", "machine", "races", "histories", "ledger-races", "all"]
+    parser.add_argument("what", nargs="?", choices=names, default="all")
     parser.add_argument("--days", type=int, default=DAYS, help=f"random days ({DAYS})")
-    parser.add_argument(
-        "--rounds", type=int, help=f"runs of the machine ({RUNS}), rounds of each race ({ROUNDS})"
-    )
+    rounds = f"runs of the machine ({RUNS}), rounds of each race ({ROUNDS}), of a ledger's crowds"
+    parser.add_argument("--rounds", type=int, help=f"{rounds} ({LEDGER_ROUNDS})")
+    number = f"lives of orders ({HISTORIES})"
+    parser.add_argument("--histories", type=int, default=HISTORIES, help=number)
     parser.add_argument("--seed", type=int, default=20261120, help="repeats a former run exactly")
     asked = parser.parse_args(arguments)
     logging.configure("console", quiet=True)
@@ -53,6 +56,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "days": lambda: prove_days(asked.days, asked.seed),
         "machine": lambda: prove_machine(asked.rounds or RUNS, asked.seed),
         "races": lambda: prove_races(asked.rounds or ROUNDS),
+        "histories": lambda: prove_histories(asked.histories, asked.seed),
+        "ledger-races": lambda: prove_ledger_races(asked.rounds or LEDGER_ROUNDS, asked.seed),
     }
     wanted = list(proofs) if asked.what == "all" else [asked.what]
     violated = 0
@@ -125,6 +130,43 @@ def prove_races(rounds: int) -> list[str]:
     out.print(table)
     out.print(f"deadlocks and broken promises: {len(broken)}, lock waits over a second: {waits}")
     return wrong + broken
+
+
+def prove_histories(number: int, seed: int) -> list[str]:
+    """Tell lives of orders badly, audit once, and compare with the same lives told well."""
+    with _studios(2) as (told, plain):
+        tally = histories.run(told, plain, number=number, seed=seed)
+    _print("histories", [each for each in vars(tally).items() if each[0] != "wrong"])
+    return tally.wrong
+
+
+def prove_ledger_races(rounds: int, seed: int) -> list[str]:
+    """Let crowds of 16 to 32 threads at one wallet's last credits."""
+    with _studios(1) as (house,):
+        tally = ledger_races.run(house, rounds=rounds, seed=seed)
+    _print("ledger races", [each for each in vars(tally).items() if each[0] != "wrong"])
+    return tally.wrong
+
+
+@contextlib.contextmanager
+def _studios(count: int) -> Iterator[list[Runtime]]:
+    """Open so many houses with the demo studio, on servers of their own."""
+    with (
+        houses.own_folder() as folder,
+        houses.own_postgres(folder) as url,
+        houses.own_redis(folder) as redis_url,
+        houses.migrated(url) as template,
+    ):
+        made = [
+            houses.make_house(houses.copy_of(template), redis_url, database={"pool_size": 40})
+            for _ in range(count)
+        ]
+        for house in made:
+            with house.transaction() as session:
+                apply_demo(session)
+        yield made
+        for house in made:
+            house.engine.dispose()
 
 
 def _by_rule(counts: Counter[tuple[str, str]]) -> Iterable[tuple[str, object]]:
