@@ -12,7 +12,7 @@ from sqlalchemy import tuple_
 from sqlmodel import Session, col, select
 
 from booking_engine import attention
-from booking_engine.booking import allocator, bookings
+from booking_engine.booking import allocator, bookings, drafts
 from booking_engine.booking.models import Booking
 from booking_engine.booking.policies import Actor
 from booking_engine.catalog.studio import Studio
@@ -175,12 +175,14 @@ def _fund(session: Session, booking: Booking, wallet_id: UUID, now: datetime) ->
     draws = credits.draws_of(session, studio_id=booking.studio_id, booking_id=booking.id)
     lost = [(draw, lot) for draw, lot in draws if draw.held and lot.withdrawn_at is not None]
     owned = credits.of_wallet(session, studio_id=booking.studio_id, wallet_id=wallet_id)
+    need = drafts.need(booking)
     for kind in CreditKind:
         missing = sum(draw.held for draw, lot in lost if lot.kind is kind)
-        if lots.spendable(owned, kind, starts_at=booking.starts_at, now=now) < missing:
+        when = {"starts_at": need.starts_at, "now": now}
+        if lots.spendable(owned, kind, **when, facts=need.facts) < missing:
             return False
     cause = Cause("funded_again", booking.code, "system", now)
     return all(
-        takebacks.pay_instead(session, draw=draw, lot=lot, starts_at=booking.starts_at, cause=cause)
+        takebacks.pay_instead(session, draw=draw, lot=lot, need=need, cause=cause)
         for draw, lot in lost
     )

@@ -14,7 +14,7 @@ from uuid import UUID
 from sqlmodel import Session, col, func, select
 
 from booking_engine import attention
-from booking_engine.booking import bookings, funding
+from booking_engine.booking import bookings, drafts, funding
 from booking_engine.booking.models import Booking, Hold
 from booking_engine.catalog.studio import Studio
 from booking_engine.ledger import debts, takebacks
@@ -109,7 +109,7 @@ def _settle_booking(session: Session, case: Case, drawn: _Drawn) -> None:
         session,
         draw=drawn.draw,
         lot=drawn.lot,
-        starts_at=booking.starts_at,
+        need=drafts.need(booking),
         cause=case.cause("withdrawn"),
     ):
         funding.stand_if_paid(session, booking=booking, now=now)

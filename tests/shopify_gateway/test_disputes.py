@@ -21,6 +21,7 @@ from shopify_gateway.disputes import Dispute, UnreadableDispute, from_webhook, m
 from shopify_gateway.models import DeliveryState, ShopOrder, WebhookDelivery
 from tests.factories.desk import broken_promises
 from tests.factories.ledger import grant_lot
+from tests.factories.people import PRIVACY
 from tests.factories.shop_orders import make_line, make_order, post, wallet_sums
 from tests.factories.studio import HOUR, apply_demo, make_wallet
 from tests.factories.takebacks import (
@@ -73,7 +74,7 @@ def deliver(session: Session, studio: Studio, topic: str, body: Any, now: dateti
         received_at=now,
         due_at=now,
     )
-    return inbox.handle(session, delivery=delivery, now=now)
+    return inbox.handle(session, delivery=delivery, privacy=PRIVACY, now=now)
 
 
 def lot_now(session: Session) -> Lot:

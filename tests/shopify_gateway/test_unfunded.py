@@ -83,7 +83,7 @@ def test_another_lot_pays_for_a_session_whose_package_was_refunded(
     assert buckets(session, "other") == {"available": 90}
 
 
-@pytest.mark.parametrize("why", ["too little", "expires before", "frozen"])
+@pytest.mark.parametrize("why", ["too little", "expires before", "frozen", "meant for others"])
 def test_a_lot_that_could_not_pay_the_session_does_not(
     session: Session, studio: Studio, why: str
 ) -> None:
@@ -94,6 +94,7 @@ def test_a_lot_that_could_not_pay_the_session_does_not(
     wallet = make_wallet(session, studio)
     lot = grant_lot(session, studio, wallet, "other", quantity, expires_at=expires_at)
     lot.frozen_at = NOW if why == "frozen" else None
+    lot.only_for = {"weekdays": ["mon"]} if why == "meant for others" else None
 
     refund_all(session, studio)
 
