@@ -6,7 +6,6 @@ not anybody has written that down. Callers hold the wallet's lock.
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
-from typing import Any
 from uuid import UUID
 
 from sqlalchemy import tuple_
@@ -176,13 +175,14 @@ def _fund(session: Session, booking: Booking, wallet_id: UUID, now: datetime) ->
     draws = credits.draws_of(session, studio_id=booking.studio_id, booking_id=booking.id)
     lost = [(draw, lot) for draw, lot in draws if draw.held and lot.withdrawn_at is not None]
     owned = credits.of_wallet(session, studio_id=booking.studio_id, wallet_id=wallet_id)
-    when: dict[str, Any] = {"starts_at": booking.starts_at, "facts": drafts.facts_of(booking)}
+    need = drafts.need(booking)
     for kind in CreditKind:
         missing = sum(draw.held for draw, lot in lost if lot.kind is kind)
-        if lots.spendable(owned, kind, **when, now=now) < missing:
+        when = {"starts_at": need.starts_at, "now": now}
+        if lots.spendable(owned, kind, **when, facts=need.facts) < missing:
             return False
     cause = Cause("funded_again", booking.code, "system", now)
     return all(
-        takebacks.pay_instead(session, draw=draw, lot=lot, **when, cause=cause)
+        takebacks.pay_instead(session, draw=draw, lot=lot, need=need, cause=cause)
         for draw, lot in lost
     )

@@ -5,13 +5,12 @@ Never is more taken than is unused or held, never from another lot. Callers hold
 
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import datetime
 
 from sqlmodel import Session, case, col, func, select
 
-from booking_engine.eligibility import Facts
 from booking_engine.ledger import credits, transfers
 from booking_engine.ledger import lots as rules
+from booking_engine.ledger.credits import Need
 from booking_engine.ledger.models import Bucket, CreditKind, Draw, Lot, Transfer
 from booking_engine.ledger.transfers import WITHDRAWN, Cause
 from booking_engine.orm import new_id
@@ -54,12 +53,11 @@ def reinstate(session: Session, *, lot: Lot, cause: Cause) -> None:
         credits.restore(session, lot=lot, quantity=int(taken), key=key, cause=because)
 
 
-def pay_instead(
-    session: Session, *, draw: Draw, lot: Lot, starts_at: datetime, facts: Facts, cause: Cause
-) -> bool:
+def pay_instead(session: Session, *, draw: Draw, lot: Lot, need: Need, cause: Cause) -> bool:
     """Let other lots of the wallet hold what a withdrawn lot holds for a booking; that is revoked.
 
-    All of the draw or nothing: returns False where the eligible lots have less.
+    `need` says when the session is and which credits may pay for it. All of the draw or nothing:
+    returns False where the eligible lots have less.
     """
     others = [
         each
@@ -67,8 +65,9 @@ def pay_instead(
         if each.id != lot.id
     ]
     wanted = draw.held
-    when = {"starts_at": starts_at, "now": cause.at}
-    shares = rules.share_out(others, lot.kind, wanted, **when, facts=facts)
+    shares = rules.share_out(
+        others, lot.kind, wanted, starts_at=need.starts_at, now=cause.at, facts=need.facts
+    )
     if sum(share.quantity for share in shares) < wanted:
         return False
     turn = new_id()

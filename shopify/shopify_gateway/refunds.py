@@ -50,6 +50,7 @@ class _Drawn:
     draw: Draw
     booking: Booking
     is_refunded: bool  # by the order itself, not only lost in a dispute
+    is_undone: bool  # the order bought this very session, and gave that up
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +76,9 @@ def settle(session: Session, case: Case, *, lots: Sequence[Lot], refunded: set[U
         takebacks.withdraw(session, lot=lot, cause=case.cause("withdrawn"))
     for lot in withdrawn:
         for draw, booking in funding.drawing_on(session, lot=lot, now=case.now):
-            drawn = _Drawn(lot, draw, booking, lot.id in refunded)
+            is_refunded = lot.id in refunded
+            is_undone = is_refunded and _is_undone(session, case.order, booking, lots)
+            drawn = _Drawn(lot, draw, booking, is_refunded, is_undone)
             _settle_booking(session, case, drawn)
         session.refresh(lot)
 
@@ -100,7 +103,7 @@ def _settle_booking(session: Session, case: Case, drawn: _Drawn) -> None:
     if bookings.is_overdue(booking, now=now):
         ended_at = booking.due_at or now
         funding.cancel(session, booking=booking, reason="not paid in time", now=ended_at)
-    elif drawn.is_refunded and _is_undone(session, order, booking):
+    elif drawn.is_undone:
         reason = "its order was refunded, edited or cancelled"
         funding.cancel(session, booking=booking, reason=reason, now=now)
     elif not drawn.is_refunded and not is_at_risk:
@@ -109,8 +112,7 @@ def _settle_booking(session: Session, case: Case, drawn: _Drawn) -> None:
         session,
         draw=drawn.draw,
         lot=drawn.lot,
-        starts_at=booking.starts_at,
-        facts=drafts.facts_of(booking),
+        need=drafts.need(booking),
         cause=case.cause("withdrawn"),
     ):
         funding.stand_if_paid(session, booking=booking, now=now)
@@ -127,16 +129,21 @@ def _proceeds_until(order: Order) -> datetime:
     return min(begun) + PROCEEDS_WITHIN if begun else NEVER
 
 
-def _is_undone(session: Session, order: Order, booking: Booking) -> bool:
-    """Tell whether the order bought this very session and no unit of that is left (D5)."""
+def _is_undone(session: Session, order: Order, booking: Booking, lots: Sequence[Lot]) -> bool:
+    """Tell whether the order bought this very session and no unit of its time is left (D5).
+
+    Coaching that is refunded alone leaves the session.
+    """
     token = session.exec(
         select(Hold.id).where(
             col(Hold.studio_id) == booking.studio_id, col(Hold.booking_id) == booking.id
         )
     ).first()
     lines = [line for line in order.lines if token is not None and line.hold == str(token)]
+    time = {lot.line_item_id for lot in lots if lot.kind is CreditKind.SIMULATOR_MINUTES}
     stands = order.is_paid or order.is_open
-    return bool(lines) and not (stands and any(line.current_quantity for line in lines))
+    left = any(line.current_quantity for line in lines if line.id in time)
+    return bool(lines) and not (stands and left)
 
 
 def _rest(session: Session, lot: Lot) -> _Rest:

@@ -21,8 +21,9 @@ from shopify_gateway.disputes import Dispute, UnreadableDispute, from_webhook, m
 from shopify_gateway.models import DeliveryState, ShopOrder, WebhookDelivery
 from tests.factories.desk import broken_promises
 from tests.factories.ledger import grant_lot
+from tests.factories.people import PRIVACY
 from tests.factories.shop_orders import make_line, make_order, post, wallet_sums
-from tests.factories.studio import HOUR, apply_demo, make_wallet
+from tests.factories.studio import HOUR, apply_demo, demo_text, make_wallet
 from tests.factories.takebacks import (
     DAY,
     PACKAGE_ORDER,
@@ -73,7 +74,7 @@ def deliver(session: Session, studio: Studio, topic: str, body: Any, now: dateti
         received_at=now,
         due_at=now,
     )
-    return inbox.handle(session, delivery=delivery, now=now)
+    return inbox.handle(session, delivery=delivery, privacy=PRIVACY, now=now)
 
 
 def lot_now(session: Session) -> Lot:
@@ -134,6 +135,26 @@ def test_a_dispute_ends_alike_however_it_was_told(told: list[Dispute], random: A
 
     assert (one[0].kind, one[0].status) == (other[0].kind, other[0].status)
     assert merged(other, told) == other
+
+
+@pytest.mark.parametrize(
+    ("first", "then", "kept"),
+    [
+        (("chargeback", "lost"), ("chargeback", "under_review"), ("chargeback", "lost")),
+        (("chargeback", "under_review"), ("inquiry", "won"), ("chargeback", "under_review")),
+        (("chargeback", "lost"), ("chargeback", "won"), ("chargeback", "won")),
+        (("inquiry", "won"), ("chargeback", "needs_response"), ("chargeback", "needs_response")),
+    ],
+)
+def test_an_end_stands_against_what_is_told_late(
+    first: tuple[str, str], then: tuple[str, str], kept: tuple[str, str]
+) -> None:
+    one = make_dispute(first[1], kind=first[0], ended=SINCE + DAY)
+    other = make_dispute(then[1], kind=then[0], ended=SINCE + 2 * DAY)
+
+    (known,) = merged([one], [other])
+
+    assert (known.kind, known.status) == kept
 
 
 def test_an_inquiry_is_listed_and_nothing_else(session: Session, studio: Studio) -> None:
@@ -199,9 +220,12 @@ def test_a_dispute_that_came_to_nothing_gives_back_the_time_it_took(
 
 @pytest.mark.parametrize("other", [0, 600])
 @pytest.mark.parametrize("turn", list(itertools.permutations(["open", "lost", "refund"])))
+@pytest.mark.parametrize("policy", ["forgive", "debt"])
 def test_dispute_and_refund_take_the_larger_once_in_any_order(
-    session: Session, studio: Studio, turn: tuple[str, ...], other: int
+    session: Session, turn: tuple[str, ...], other: int, policy: str
 ) -> None:
+    text = f'bay_freeze_minutes = 120\nshortfall = "{policy}"'
+    studio = apply_demo(session, demo_text(**{"bay_freeze_minutes = 120": text}))
     give_package(session, studio)
     play_hours(session, studio, 3)
     held = book_hours(session, studio, SINCE + 10 * HOURS, SINCE + 5 * DAY)

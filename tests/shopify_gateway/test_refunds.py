@@ -9,7 +9,7 @@ from sqlmodel import Session, func, select
 from booking_engine.attention import AttentionItem
 from booking_engine.booking import decisions
 from booking_engine.catalog.studio import Studio
-from booking_engine.ledger import credits, debts, takebacks
+from booking_engine.ledger import credits, debts, merging, takebacks
 from booking_engine.ledger.debts import DebtOpen, Settlement
 from booking_engine.ledger.models import Lot, Transfer
 from shopify_gateway import orders, reading
@@ -175,6 +175,40 @@ def test_by_policy_what_was_used_is_owed_until_it_is_settled(session: Session) -
     debts.refuse(session, **mine)
     causes = [entry.cause.value for entry in debts.of_wallet(session, **mine)]
     assert causes == ["refund", "settlement", "refund"]
+
+
+def test_a_debt_goes_with_the_wallet_and_with_the_order(session: Session) -> None:
+    studio = apply_demo(session, demo_text(**DEBT))
+    give_package(session, studio)
+    play_hours(session, studio, 4)
+    refund_all(session, studio)
+    kept, removed = (make_wallet(session, studio, number).id for number in (7002, 7001))
+
+    merging.merge(
+        session, studio_id=studio.id, kept=kept, removed=removed, reference="m", now=SINCE
+    )
+
+    assert (owed(session, studio, 7002), owed(session, studio, 7001)) == (160_00, 160_00)
+    refund_all(session, studio, SINCE + HOURS)
+    assert debts.owed(session, studio_id=studio.id, wallet_id=kept) == 160_00
+    assert debts.owed(session, studio_id=studio.id, wallet_id=removed) == 0
+    # The order belongs to somebody else after all, and what is owed for it goes along.
+    debt = debts.OrderDebt(5001, 100_00, debts.DebtCause.REFUND)
+    other = make_wallet(session, studio, 7003).id
+    told = [
+        debts.bring_to(
+            session,
+            studio_id=studio.id,
+            wallet_id=other,
+            debt=debt,
+            actor="test",
+            at=SINCE,
+        )
+        for _ in range(2)
+    ]
+    assert told == [True, False]
+    assert debts.owed(session, studio_id=studio.id, wallet_id=kept) == 0
+    assert debts.owed(session, studio_id=studio.id, wallet_id=other) == 100_00
 
 
 def test_what_expired_is_part_of_the_shortfall(session: Session, studio: Studio) -> None:

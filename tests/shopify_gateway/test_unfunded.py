@@ -10,6 +10,7 @@ from booking_engine.booking import bookings, moves
 from booking_engine.booking.bookings import NotCancellable
 from booking_engine.booking.moves import Target
 from booking_engine.booking.policies import Actor
+from booking_engine.booking.terms import CoachingRequest
 from booking_engine.catalog.studio import Studio
 from booking_engine.ledger import credits
 from connector.api.views import booking_view
@@ -24,6 +25,7 @@ from tests.factories.shop_orders import (
     wallet_sums,
 )
 from tests.factories.studio import (
+    COACHING,
     HOUR,
     NOW,
     apply_demo,
@@ -83,7 +85,7 @@ def test_another_lot_pays_for_a_session_whose_package_was_refunded(
     assert buckets(session, "other") == {"available": 90}
 
 
-@pytest.mark.parametrize("why", ["too little", "expires before", "frozen"])
+@pytest.mark.parametrize("why", ["too little", "expires before", "frozen", "meant for others"])
 def test_a_lot_that_could_not_pay_the_session_does_not(
     session: Session, studio: Studio, why: str
 ) -> None:
@@ -94,6 +96,7 @@ def test_a_lot_that_could_not_pay_the_session_does_not(
     wallet = make_wallet(session, studio)
     lot = grant_lot(session, studio, wallet, "other", quantity, expires_at=expires_at)
     lot.frozen_at = NOW if why == "frozen" else None
+    lot.only_for = {"weekdays": ["mon"]} if why == "meant for others" else None
 
     refund_all(session, studio)
 
@@ -251,6 +254,22 @@ def test_a_session_that_waits_may_move_to_where_other_credits_pay(
     assert states(session, [booking_id]) == ["confirmed"]
     assert wallet_sums(session) == {"sim H": 60, "sim R": 600}
     assert open_items(session) == {}
+    assert broken_promises(session) == []
+
+
+def test_of_a_coached_session_the_time_is_what_ends_it(session: Session, studio: Studio) -> None:
+    wanted = make_request(SINCE + 6 * DAY + 4 * HOURS, coaching=CoachingRequest(60))
+    hold = place_hold(session, studio, wanted)
+    lines = make_line(HOUR, hold=hold.id), make_line(COACHING, number=2, hold=hold.id)
+    order = make_order(*lines)
+    post(session, studio, order)
+
+    post(session, studio, taken_back(order, 1, 0, at=SINCE), SINCE)
+    assert states(session, [hold.booking_id]) == ["confirmed unpaid"]
+    post(session, studio, taken_back(order, 0, 1, at=SINCE + HOURS), SINCE + HOURS)
+
+    assert states(session, [hold.booking_id]) == ["cancelled"]
+    assert wallet_sums(session) == {"sim R": 60, "coa A": 1}
     assert broken_promises(session) == []
 
 
