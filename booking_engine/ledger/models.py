@@ -177,6 +177,30 @@ class Draw(SQLModel, table=True):
     held: int = Field(sa_type=BigInteger)
 
 
+class LotExtension(SQLModel, table=True):
+    """A lot lives longer: until when before, until when since, why and by whom. Appended only."""
+
+    __tablename__ = "lot_extension"
+    __table_args__: ClassVar[Any] = (
+        PrimaryKeyConstraint("studio_id", "sequence"),
+        UniqueConstraint("studio_id", "key"),
+        belongs_to("lot", "lot_id"),
+        CheckConstraint("new_expires_at > old_expires_at", name="never_shortens"),
+        Index("ix_lot_extension_studio_id_lot_id", "studio_id", "lot_id"),
+    )
+
+    studio_id: int = Field(sa_type=BigInteger)
+    sequence: int | None = Field(default=None, sa_column=Column(BigInteger, Identity(always=True)))
+    key: str = Field(sa_type=Text)
+    lot_id: UUID
+    old_expires_at: datetime
+    new_expires_at: datetime
+    reason: str = Field(sa_type=Text)
+    reference: str = Field(sa_type=Text)
+    actor: str = Field(sa_type=Text)
+    at: datetime
+
+
 APPEND_ONLY = """
 CREATE OR REPLACE FUNCTION refuse_change() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
@@ -187,6 +211,11 @@ $$;
 CREATE TRIGGER transfer_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON transfer
     FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
 """
+EXTENSIONS_APPEND_ONLY = """
+CREATE OR REPLACE TRIGGER lot_extension_append_only
+    BEFORE UPDATE OR DELETE OR TRUNCATE ON lot_extension
+    FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
+"""
 
 
 def _table(model: type[SQLModel]) -> Table:
@@ -194,3 +223,9 @@ def _table(model: type[SQLModel]) -> Table:
 
 
 event.listen(_table(Transfer), "after_create", DDL(APPEND_ONLY))  # type: ignore[no-untyped-call]
+# After all tables, because this one may be made before the function is.
+event.listen(
+    SQLModel.metadata,
+    "after_create",
+    DDL(EXTENSIONS_APPEND_ONLY),  # type: ignore[no-untyped-call]
+)

@@ -1,1 +1,23 @@
 ALTER TABLE lot ADD COLUMN frozen_at TIMESTAMP WITH TIME ZONE;
+
+CREATE TABLE lot_extension (
+    studio_id BIGINT NOT NULL,
+    sequence BIGINT GENERATED ALWAYS AS IDENTITY,
+    key TEXT NOT NULL,
+    lot_id UUID NOT NULL,
+    old_expires_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    new_expires_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    reason TEXT NOT NULL,
+    reference TEXT NOT NULL,
+    actor TEXT NOT NULL,
+    at TIMESTAMP WITH TIME ZONE NOT NULL,
+    CONSTRAINT pk_lot_extension PRIMARY KEY (studio_id, sequence),
+    CONSTRAINT uq_lot_extension_studio_id_key UNIQUE (studio_id, key),
+    CONSTRAINT fk_lot_extension_studio_id_lot_id FOREIGN KEY(studio_id, lot_id) REFERENCES lot (studio_id, id),
+    CONSTRAINT ck_lot_extension_never_shortens CHECK (new_expires_at > old_expires_at)
+);
+
+CREATE INDEX ix_lot_extension_studio_id_lot_id ON lot_extension (studio_id, lot_id);
+
+CREATE TRIGGER lot_extension_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON lot_extension
+    FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
