@@ -13,11 +13,12 @@ from sqlmodel import Field, Session, SQLModel, col, select, update
 from booking_engine.errors import Conflict, Invalid, NotFound
 from booking_engine.orm import new_id
 
-CANCEL, KEEP, DISMISS = "cancel", "keep", "dismiss"
+CANCEL, KEEP, DISMISS, DROP_COACH = "cancel", "keep", "dismiss", "drop_coach"
 # The fact is no longer so; it may come back, which what a person settled may not.
 GONE = "gone"
 # Sessions that cannot take place as booked: somebody decides what becomes of each.
 BOOKING_KINDS = ("bay_outage", "coach_away", "schedule_conflict")
+COACH_OFF = "coach_off"
 
 
 class AttentionItem(SQLModel, table=True):
@@ -129,6 +130,26 @@ def withdraw_about(
     )
 
 
+def withdraw_coach(session: Session, *, studio_id: int, booking_id: UUID, now: datetime) -> None:
+    """Take off the list what only the coach of a booking was the reason for: it has none now."""
+    found = session.exec(
+        select(AttentionItem)
+        .where(
+            col(AttentionItem.studio_id) == studio_id,
+            col(AttentionItem.kind).in_(BOOKING_KINDS),
+            col(AttentionItem.resolved_at).is_(None),
+            col(AttentionItem.facts).contains({"booking": str(booking_id)}),
+        )
+        .order_by(col(AttentionItem.id))
+        .with_for_update()
+        .execution_options(populate_existing=True)
+    ).all()
+    for item in found:
+        if is_of_coach(item):
+            item.resolved_at, item.resolution, item.resolved_by = now, GONE, "system"
+    session.flush()
+
+
 def withdraw_others(
     session: Session, *, studio_id: int, kind: str, keys: Iterable[str], now: datetime
 ) -> None:
@@ -149,7 +170,14 @@ def choices(item: AttentionItem) -> tuple[str, ...]:
     """Return how an open item can be settled."""
     if item.resolved_at is not None:
         return ()
-    return (CANCEL, KEEP, DISMISS) if item.kind in BOOKING_KINDS else (DISMISS,)
+    if item.kind not in BOOKING_KINDS:
+        return (DISMISS,)
+    return (CANCEL, DROP_COACH, KEEP, DISMISS) if is_of_coach(item) else (CANCEL, KEEP, DISMISS)
+
+
+def is_of_coach(item: AttentionItem) -> bool:
+    """Tell whether it is only the coach for whom a session cannot take place as booked."""
+    return item.kind == "coach_away" or item.facts.get("reasons") == [COACH_OFF]
 
 
 def get(session: Session, *, studio_id: int, item_id: UUID) -> AttentionItem:

@@ -1,6 +1,6 @@
 """Bookings: made with credits or from a paid hold, read, cancelled, begun and completed."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Container, Iterable, Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -17,11 +17,11 @@ from booking_engine.booking.models import Allocation, AllocationState, Booking, 
 from booking_engine.booking.policies import Actor
 from booking_engine.booking.pricing import Basket
 from booking_engine.booking.terms import SessionRequest, Terms
-from booking_engine.catalog.queries import read_policy
+from booking_engine.catalog import queries
 from booking_engine.catalog.studio import Coach, Simulator, Studio
 from booking_engine.errors import Conflict, NotFound
 from booking_engine.intervals import Interval
-from booking_engine.ledger import credits, wallets
+from booking_engine.ledger import credits, goodwill, wallets
 from booking_engine.ledger.models import CreditKind
 from booking_engine.ledger.transfers import Cause
 
@@ -116,19 +116,9 @@ def cancel(
     booking = lock(session, studio_id=studio_id, booking_id=booking_id)
     if booking.status is BookingStatus.CANCELLED:
         raise AlreadyCancelled(f"booking {booking.code} is cancelled already")
-    if booking.status not in LIVE or booking.starts_at <= now:
-        raise NotCancellable(
-            f"booking {booking.code} can no longer be cancelled", status=booking.status.value
-        )
-    percent = percent_back(booking, actor=actor, now=now)
-    back = credits.give_back(
-        session,
-        studio_id=studio_id,
-        booking_id=booking.id,
-        percent=percent,
-        cause=Cause("cancelled", booking.code, actor.value, now),
-        attempt=booking.funding,
-    )
+    refuse_begun(booking, (*LIVE, BookingStatus.AWAITING_APPROVAL), now=now)
+    cause = Cause("cancelled", booking.code, actor.value, now)
+    back = give_back(session, booking=booking, actor=actor, cause=cause)
     end(booking, BookingStatus.CANCELLED, by=actor.value, reason=reason, now=now)
     allocator.release(session, studio_id=studio_id, booking_id=booking.id)
     attention.withdraw(session, studio_id=studio_id, booking_id=booking.id, now=now)
@@ -137,10 +127,53 @@ def cancel(
     return back
 
 
+def refuse_begun(booking: Booking, statuses: Container[BookingStatus], *, now: datetime) -> None:
+    """Raise `NotCancellable` unless a booking has one of these statuses and is still to come."""
+    if booking.status not in statuses or booking.starts_at <= now:
+        raise NotCancellable(
+            f"booking {booking.code} can no longer be cancelled", status=booking.status.value
+        )
+
+
+def give_back(
+    session: Session,
+    *,
+    booking: Booking,
+    actor: Actor,
+    cause: Cause,
+    kinds: Collection[CreditKind] = tuple(CreditKind),
+) -> dict[CreditKind, int]:
+    """End what a booking holds as its cancellation says (D3); returns what came back per kind."""
+    if actor is Actor.CUSTOMER:
+        percent = percent_back(booking, actor=actor, now=cause.at)
+        return credits.give_back(
+            session,
+            studio_id=booking.studio_id,
+            booking_id=booking.id,
+            percent=percent,
+            cause=cause,
+            attempt=booking.funding,
+            kinds=kinds,
+        )
+    studio = queries.load(session, studio_id=booking.studio_id)
+    zone = studio.location_by_id(booking.location_id).zone
+    return goodwill.give_back(
+        session,
+        studio_id=booking.studio_id,
+        booking_id=booking.id,
+        zone=zone,
+        cause=cause,
+        attempt=booking.funding,
+        kinds=kinds,
+    )
+
+
 def percent_back(booking: Booking, *, actor: Actor, now: datetime) -> int:
     """Return what a cancellation at `now` would give back, by the policy frozen on the booking."""
+    if booking.free_to_cancel or booking.status is BookingStatus.AWAITING_APPROVAL:
+        return 100
     percent = policies.percent_back(
-        read_policy(booking.policy),
+        queries.read_policy(booking.policy),
         starts_at=booking.starts_at,
         booked_at=booking.confirmed_at or booking.created_at,
         actor=actor,

@@ -105,6 +105,7 @@ class Booking(SQLModel, table=True):
     recovered: bool = False  # paid after its hold had lapsed, slot still free (D7)
     any_coach: bool = False  # whoever was free: another one will do if it has to be seated anew
     complimentary: bool = False  # given by the studio: it burns no credits
+    free_to_cancel: bool = False  # the studio took its coach away: the customer may give it back
     created_at: datetime
     confirmed_at: datetime | None = None
     begun_at: datetime | None = None  # its credits are spent since

@@ -81,6 +81,7 @@ def move(
     booking.revision += 1
     if actor is Actor.CUSTOMER:
         booking.return_cap = min(booking.return_cap, price.percent)
+        booking.free_to_cancel = False
     session.flush()
     bookings.take(session, booking=booking, seats=seats, terms=wanted, until=None)
     _fund_again(session, booking, price, given_up, Cause("moved", booking.code, actor.value, now))

@@ -189,6 +189,17 @@ def of_series(session: Session, *, series: Series) -> Sequence[Occurrence]:
     ).all()
 
 
+def tentative_of(session: Session, *, studio_id: int, booking_id: UUID) -> Occurrence | None:
+    """Return the unpaid date that this booking holds, None where it is no such date."""
+    return session.exec(
+        select(Occurrence).where(
+            col(Occurrence.studio_id) == studio_id,
+            col(Occurrence.booking_id) == booking_id,
+            col(Occurrence.status) == OccurrenceStatus.TENTATIVE,
+        )
+    ).first()
+
+
 def lock_bookings(
     session: Session, *, studio_id: int, dates: Sequence[Occurrence]
 ) -> dict[UUID, Booking]:

@@ -129,6 +129,23 @@ def current(session: Session, *, entry: WaitlistEntry, now: datetime) -> tuple[W
     raise NoOffer("nothing is on offer to you now")
 
 
+def of_booking(session: Session, *, studio_id: int, booking_id: UUID) -> WaitlistOffer | None:
+    """Return the open offer that holds this booking, None where it is no offer."""
+    return session.exec(
+        select(WaitlistOffer)
+        .join(
+            Hold,
+            (col(Hold.studio_id) == col(WaitlistOffer.studio_id))
+            & (col(Hold.id) == col(WaitlistOffer.hold_id)),
+        )
+        .where(
+            col(WaitlistOffer.studio_id) == studio_id,
+            col(WaitlistOffer.status) == OfferStatus.OPEN,
+            col(Hold.booking_id) == booking_id,
+        )
+    ).first()
+
+
 def let_go(
     session: Session, *, studio_id: int, entry_ids: Sequence[UUID]
 ) -> Sequence[WaitlistOffer]:

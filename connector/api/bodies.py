@@ -92,8 +92,9 @@ class SessionBody(_Body):
 
 
 class CancelBody(_Body):
-    """Why a booking is cancelled."""
+    """Why a booking is cancelled; `part` names the only part of it that is."""
 
+    part: Literal["coaching"] | None = None
     reason: Annotated[str, Field(max_length=500)] | None = None
 
 
@@ -229,7 +230,7 @@ class BlockBody(_Body):
 class ResolveBody(_Body):
     """How an item of the attention list is settled, and why."""
 
-    choice: Literal["cancel", "keep", "dismiss"]
+    choice: Literal["cancel", "drop_coach", "keep", "dismiss"]
     reason: Reason
 
 

@@ -21,3 +21,6 @@ CREATE INDEX ix_lot_extension_studio_id_lot_id ON lot_extension (studio_id, lot_
 
 CREATE TRIGGER lot_extension_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON lot_extension
     FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
+
+ALTER TABLE booking ADD COLUMN free_to_cancel BOOLEAN DEFAULT false NOT NULL;
+ALTER TABLE booking ALTER COLUMN free_to_cancel DROP DEFAULT;

@@ -20,7 +20,7 @@ from sqlalchemy import Engine, text
 from sqlmodel import Session
 
 from booking_engine.catalog.studio import Studio
-from booking_engine.ledger import credits
+from booking_engine.ledger import credits, extensions
 from booking_engine.ledger.credits import NotEnoughCredits
 from booking_engine.ledger.models import CreditKind, Wallet
 from booking_engine.ledger.transfers import Overdrawn
@@ -181,6 +181,18 @@ class LedgerMachine(RuleBasedStateMachine):
         change(self.session, **call)
         account.move(*ways, quantity)
 
+    @rule(number=st.integers(0, 9), days=st.integers(0, 8))
+    def extend(self, number: int, days: int) -> None:
+        source, until = f"lot:{number}", self.now + timedelta(days=days)
+        if source not in self.paper.lots:
+            return
+        account, lot = self.paper.lots[source], lot_of(self.session, source)
+        longer = account.expires_at is not None and account.expires_at < until
+        call = {"lot": lot, "until": until, "key": str(uuid4()), "cause": make_cause(self.now)}
+        assert extensions.extend(self.session, **call) is longer
+        if longer:
+            account.expires_at, account.order = until, (False, until, account.order[2])
+
     @rule(hours=st.sampled_from([1, 24, 48]))
     def wait(self, hours: int) -> None:
         self.now += timedelta(hours=hours)
@@ -217,7 +229,7 @@ def machine(shared_engine: Engine) -> Iterator[type[LedgerMachine]]:
 
 
 def test_the_ledger_adds_up_whatever_happens(machine: type[LedgerMachine]) -> None:
-    assert len(LOT_CHECKS) == 3
+    assert len(LOT_CHECKS) == 4
 
     run_state_machine_as_test(
         machine,
