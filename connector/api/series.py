@@ -1,24 +1,27 @@
 """`/api/series`: sessions that repeat, and their dates."""
 
+from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
 from fastapi import APIRouter, Query, Response
 
-from booking_engine.booking import clashes, occurrences, series
+from booking_engine.booking import clashes, occurrences, series, series_edits
 from booking_engine.booking.models import Booking
+from booking_engine.booking.moves import Target
 from booking_engine.booking.policies import Actor
 from booking_engine.booking.series import Owner, Recurrence
 from booking_engine.booking.series_models import Occurrence, OccurrenceStatus, Series
-from booking_engine.errors import NotFound
+from booking_engine.errors import DomainError, NotFound
 from booking_engine.ledger.models import CreditKind
 from connector import identity
-from connector.api.bodies import SeriesBody
+from connector.api.bodies import SeriesBody, SeriesMoveBody, SeriesScopeBody
 from connector.api.views import booking_views, local, with_cart
 from connector.exchange import Exchange, Reading, Writing
 
 router = APIRouter(tags=["series"])
 
+PAGE = 20
 SHIFTED = "the clocks skip the usual time on that day; the session starts later by the gap"
 
 
@@ -37,6 +40,22 @@ def start_series(body: SeriesBody, exchange: Writing) -> Response:
             now=now,
         )
     return exchange.answer(201, _view(exchange, started))
+
+
+@router.get("/series")
+def list_series(exchange: Reading, cursor: Annotated[UUID | None, Query()] = None) -> Response:
+    """Return the customer's series with their dates so far, newest first, a page at a time."""
+    session, studio = exchange.session, exchange.studio
+    wallet_id = identity.known_wallet_of(session, exchange.caller)
+    if wallet_id is None:
+        return exchange.answer(200, {"series": [], "next_cursor": None})
+    found = series.of_wallet(
+        session, studio_id=studio.id, wallet_id=wallet_id, before=cursor, limit=PAGE + 1
+    )
+    page = found[:PAGE]
+    following = str(page[-1].id) if len(found) > PAGE else None
+    views = [_view(exchange, each) for each in page]
+    return exchange.answer(200, {"series": views, "next_cursor": following})
 
 
 @router.get("/series/{series_id}")
@@ -62,6 +81,44 @@ def end_series(
         )
     back = {kind.value: quantity for kind, quantity in returned.items()}
     return exchange.answer(200, {**_view(exchange, ended), "returned": back})
+
+
+@router.post("/series/{series_id}/move")
+def move_dates(series_id: UUID, body: SeriesMoveBody, exchange: Writing) -> Response:
+    """Move one date, it and those after it, or all; says which could not follow, and why."""
+    _visible(exchange, series_id)
+    with with_cart(exchange.studio):
+        edited = series_edits.move(
+            exchange.session,
+            studio=exchange.studio,
+            series_id=series_id,
+            edit=body.edit(),
+            target=Target(body.start, body.minutes),
+            actor=_actor(exchange),
+            now=exchange.now,
+        )
+    outcome = {
+        "moved": edited.moved,
+        "stayed": _refused(edited.stayed),
+        "skipped": _refused(edited.skipped),
+    }
+    return exchange.answer(200, {**_view(exchange, edited.series), **outcome})
+
+
+@router.post("/series/{series_id}/cancel")
+def cancel_dates(series_id: UUID, body: SeriesScopeBody, exchange: Writing) -> Response:
+    """Cancel one date, it and those after it, or all and the series; says what came back."""
+    _visible(exchange, series_id)
+    found, returned = series_edits.cancel(
+        exchange.session,
+        studio=exchange.studio,
+        series_id=series_id,
+        edit=body.edit(),
+        actor=_actor(exchange),
+        now=exchange.now,
+    )
+    back = {kind.value: quantity for kind, quantity in returned.items()}
+    return exchange.answer(200, {**_view(exchange, found), "returned": back})
 
 
 @router.post("/series/{series_id}/occurrences/{number}/skip")
@@ -93,6 +150,13 @@ def add_occurrence(series_id: UUID, number: int, exchange: Writing) -> Response:
             now=exchange.now,
         )
     return exchange.answer(200, _view(exchange, added))
+
+
+def _refused(refusals: Mapping[int, DomainError]) -> list[dict[str, Any]]:
+    return [
+        {"number": number, "reason": error.code, "detail": error.detail}
+        for number, error in refusals.items()
+    ]
 
 
 def _visible(exchange: Exchange, series_id: UUID) -> Series:
