@@ -31,6 +31,7 @@ from connector.api import (
     shopify,
     staff,
     stream,
+    strikes,
     waitlist,
 )
 from connector.live import LiveBook
@@ -64,7 +65,7 @@ def create_app(runtime: Runtime) -> FastAPI:
         waitlist,
     ):
         api.include_router(noun.router)
-    for desk in (staff, blocks, attention):
+    for desk in (staff, strikes, blocks, attention):
         api.include_router(desk.router)
     app.include_router(api)
     app.include_router(health.router)

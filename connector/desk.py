@@ -26,6 +26,7 @@ PERMISSIONS: Mapping[tuple[str, str], frozenset[Role]] = {
     ("POST", "/staff/bookings/{booking_id}/no-show"): DESK,
     ("POST", "/staff/bookings/{booking_id}/complete"): MANAGERS,
     ("POST", "/staff/bookings/{booking_id}/forgive"): MANAGERS,
+    ("GET", "/staff/strikes"): DESK,
     ("POST", "/staff/credits"): MANAGERS,
     ("POST", "/staff/blocks"): MANAGERS,
     ("GET", "/staff/blocks"): MANAGERS,

@@ -9,7 +9,7 @@ from sqlalchemy import tuple_
 from sqlmodel import Session, col, select
 
 from booking_engine import attention
-from booking_engine.booking import allocator, drafts, express, policies, states, terms
+from booking_engine.booking import allocator, drafts, express, policies, states, terms, tracking
 from booking_engine.booking import book as days
 from booking_engine.booking.drafts import Owner, Seats
 from booking_engine.booking.express import Asked
@@ -191,11 +191,16 @@ def end(booking: Booking, status: BookingStatus, *, by: str, reason: str, now: d
 
 
 def begin_and_complete(session: Session, *, now: datetime, limit: int) -> int:
-    """Spend what begun sessions hold and complete those that are over; returns how many."""
+    """Spend what begun sessions hold and complete those that are over; returns how many.
+
+    Where attendance is tracked, only who was checked in has played.
+    """
+    was_there = (col(Booking.status) == BookingStatus.CHECKED_IN) | ~tracking.tracked()
+    is_over = (col(Booking.ends_at) <= now) & was_there
     is_due = (
         col(Booking.status).in_(LIVE),
         col(Booking.starts_at) <= now,
-        col(Booking.begun_at).is_(None) | (col(Booking.ends_at) <= now),
+        col(Booking.begun_at).is_(None) | is_over,
     )
     found = select(Booking.studio_id, Booking.wallet_id).where(*is_due).distinct().limit(limit)
     owners = {(row[0], row[1]) for row in session.exec(found).all() if row[1] is not None}
@@ -207,6 +212,8 @@ def begin_and_complete(session: Session, *, now: datetime, limit: int) -> int:
         .limit(limit)
         .with_for_update(skip_locked=True)
     ).all()
+    ids = {booking.studio_id for booking in due}
+    studios = {studio_id: queries.load(session, studio_id=studio_id) for studio_id in ids}
     for booking in due:
         if booking.begun_at is None:
             cause = Cause("played", booking.code, "system", now)
@@ -218,7 +225,8 @@ def begin_and_complete(session: Session, *, now: datetime, limit: int) -> int:
                 attempt=booking.funding,
             )
             booking.begun_at = booking.starts_at
-        if booking.ends_at <= now:
+        stands = tracking.status_at(booking, studios[booking.studio_id], now=now)
+        if stands is BookingStatus.COMPLETED:
             states.change(booking, BookingStatus.COMPLETED, actor=Actor.SYSTEM)
     session.flush()
     return len(due)
@@ -282,28 +290,6 @@ def seats_of(
         if kept and booking_id and resource_id not in seats[booking_id]:
             seats[booking_id].append(resource_id)
     return seats
-
-
-def needing(
-    session: Session, *, studio_id: int, resource_id: int, now: datetime
-) -> Sequence[tuple[str, datetime]]:
-    """Return code and start of the bookings still to come that take a resource."""
-    found = session.exec(
-        select(Booking.code, Booking.starts_at)
-        .join(
-            Allocation,
-            (col(Allocation.studio_id) == col(Booking.studio_id))
-            & (col(Allocation.booking_id) == col(Booking.id)),
-        )
-        .where(
-            col(Allocation.studio_id) == studio_id,
-            col(Allocation.resource_id) == resource_id,
-            col(Allocation.state) != AllocationState.RELEASED,
-            col(Booking.ends_at) > now,
-        )
-        .order_by(col(Booking.starts_at))
-    ).all()
-    return [(row[0], row[1]) for row in found]
 
 
 def of_wallet(

@@ -76,6 +76,11 @@ class Booking(SQLModel, table=True):
         Index("ix_booking_studio_id_wallet_id_starts_at", "studio_id", "wallet_id", "starts_at"),
         Index("ix_booking_studio_id_order_id", "studio_id", "order_id"),
         Index(
+            "ix_booking_no_show_ends_at",
+            "ends_at",
+            postgresql_where=text("status = 'no_show'"),
+        ),
+        Index(
             "ix_booking_live_starts_at",
             "starts_at",
             postgresql_where=text("status IN ('confirmed', 'checked_in')"),

@@ -138,7 +138,8 @@ def read_policy(policy: dict[str, object]) -> Policy:
         raise TypeError("a stored policy has its cancel tiers")
     numbers = {name: value for name, value in policy.items() if isinstance(value, int)}
     cancel = tuple(CancelTier(hours=tier["hours"], percent=tier["percent"]) for tier in tiers)
-    return Policy(**numbers, cancel=cancel)
+    attendance = str(policy.get("attendance", "none"))
+    return Policy(**numbers, cancel=cancel, attendance=attendance)
 
 
 def _location(row: models.Location) -> Location:

@@ -27,6 +27,7 @@ class Policy:
     cancel: tuple[CancelTier, ...] = (CancelTier(48, 100), CancelTier(24, 50))
     free_moves: int = 1
     bay_freeze_minutes: int = 120
+    attendance: str = "none"  # or "staff": whom they do not check in has missed the session
 
 
 @dataclass(frozen=True, slots=True)

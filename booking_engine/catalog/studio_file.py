@@ -8,7 +8,7 @@ import re
 import tomllib
 from collections.abc import Iterator
 from decimal import Decimal, InvalidOperation, Overflow
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo
 
 from babel.numbers import get_currency_precision, list_currencies
@@ -108,6 +108,7 @@ class PolicyPart(_Part):
     ]
     free_moves: Annotated[int, Field(ge=0, le=10)] = 1
     bay_freeze_minutes: Annotated[int, Field(ge=0, le=60 * 24 * 30)] = 120
+    attendance: Literal["none", "staff"] = "none"
 
 
 class RangePart(_Part):

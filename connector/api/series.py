@@ -7,7 +7,7 @@ from uuid import UUID
 from fastapi import APIRouter, Query, Response
 
 from booking_engine.booking import clashes, occurrences, series, series_edits
-from booking_engine.booking.models import Booking
+from booking_engine.booking.models import Booking, BookingStatus
 from booking_engine.booking.moves import Target
 from booking_engine.booking.policies import Actor
 from booking_engine.booking.series import Owner, Recurrence
@@ -29,6 +29,7 @@ SHIFTED = "the clocks skip the usual time on that day; the session starts later 
 def start_series(body: SeriesBody, exchange: Writing) -> Response:
     """Start a series; its near dates are paid with credits, the others hold their slots."""
     session, studio, now = exchange.session, exchange.studio, exchange.now
+    identity.require_unrestricted(session, exchange.caller, studio, now=now)
     wallet_id = identity.wallet_of(session, exchange.caller, now=now)
     with with_cart(studio):
         started = series.start(
@@ -139,15 +140,17 @@ def skip_occurrence(series_id: UUID, number: int, exchange: Writing) -> Response
 @router.post("/series/{series_id}/occurrences/{number}/add")
 def add_occurrence(series_id: UUID, number: int, exchange: Writing) -> Response:
     """Add a skipped date back, if it can be had; 402 carries a cart that would cover it."""
+    session, studio, now = exchange.session, exchange.studio, exchange.now
     _visible(exchange, series_id)
-    with with_cart(exchange.studio):
+    identity.require_unrestricted(session, exchange.caller, studio, now=now)
+    with with_cart(studio):
         added = series.add_date(
-            exchange.session,
-            studio=exchange.studio,
+            session,
+            studio=studio,
             series_id=series_id,
             number=number,
             actor=identity.actor_of(exchange.caller),
-            now=exchange.now,
+            now=now,
         )
     return exchange.answer(200, _view(exchange, added))
 
@@ -214,6 +217,8 @@ def _occurrence(
     }
     if booking is not None and takes:
         view["booking"] = shown[booking.id]
+        if status == BookingStatus.COMPLETED:
+            view["status"] = shown[booking.id]["status"]  # where staff track who came
     if reason is not None:
         view["reason"] = reason
     if each.is_shifted:

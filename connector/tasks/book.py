@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from datetime import UTC, datetime
 
-from booking_engine.booking import bookings, holds
+from booking_engine.booking import attendance, bookings, holds
 from connector import idempotency
 from connector.runtime import Runtime
 
@@ -16,6 +16,7 @@ def sweep(runtime: Runtime) -> None:
         idempotency.sweep(session, now=datetime.now(UTC))
     _repeat(runtime, holds.expire_due)
     _repeat(runtime, bookings.begin_and_complete)
+    _repeat(runtime, attendance.close_missed)
 
 
 def _repeat(runtime: Runtime, sweep_some: Callable[..., int]) -> None:

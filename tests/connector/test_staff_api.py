@@ -11,7 +11,7 @@ from sqlmodel import col, select
 from booking_engine.ledger.models import Lot
 from booking_engine.outbox import OutboxMessage
 from connector import desk
-from connector.api import attention, blocks, staff
+from connector.api import attention, blocks, staff, strikes
 from connector.tables import Role
 from tests.factories.serving import Caller, Served, session_body, tuesday_at
 from tests.factories.staff import ANYTHING, credits_of, path_of, promises, trail, walk_in
@@ -20,7 +20,7 @@ from tests.factories.staff import ANYTHING, credits_of, path_of, promises, trail
 def test_the_table_names_every_route_of_the_desk() -> None:
     routes = {
         (method, route.path)
-        for noun in (staff, blocks, attention)
+        for noun in (staff, strikes, blocks, attention)
         for route in noun.router.routes
         for method in route.methods
     }
