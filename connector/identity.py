@@ -191,11 +191,15 @@ def require_unrestricted(
     session: Session, caller: Caller, studio: Studio, *, now: datetime
 ) -> None:
     """Raise `Restricted` for a customer who missed too many sessions to book by themselves."""
-    if caller.role is not None or caller.customer_id is None:
-        return
-    wallet_id = known_wallet_of(session, caller)
+    wallet_id = known_wallet_of(session, caller) if may_be_restricted(caller, studio) else None
     if wallet_id is not None:
         strikes.refuse_restricted(session, studio=studio, wallet_id=wallet_id, now=now)
+
+
+def may_be_restricted(caller: Caller, studio: Studio) -> bool:
+    """Tell whether missed sessions could keep this caller from booking."""
+    is_customer = caller.role is None and caller.customer_id is not None
+    return is_customer and strikes.bind(studio)
 
 
 def actor_of(caller: Caller) -> str:

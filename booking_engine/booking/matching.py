@@ -168,7 +168,7 @@ def _book(
     session: Session, *, studio: Studio, entry: WaitlistEntry, terms: Terms, now: datetime
 ) -> None:
     wallets.lock(session, studio_id=studio.id, wallet_id=entry.wallet_id)
-    seats = allocator.seat(session, studio=studio, terms=terms, now=now)
+    seats = allocator.seat(session, studio=studio, terms=terms, now=now, wallet_id=entry.wallet_id)
     owner = Owner(entry.wallet_id, BookingStatus.CONFIRMED, None)
     booking = bookings.write(session, studio=studio, terms=terms, seats=seats, owner=owner, now=now)
     cause = Cause("booked", booking.code, ACTOR, now)

@@ -92,7 +92,14 @@ def reseat(
 
     Its row is locked. Raises `SlotTaken` or `CoachUnavailable`.
     """
-    seats = allocator.seat(session, studio=studio, terms=wanted, now=now, instead_of=booking.id)
+    seats = allocator.seat(
+        session,
+        studio=studio,
+        terms=wanted,
+        now=now,
+        instead_of=booking.id,
+        wallet_id=booking.wallet_id,
+    )
     allocator.release(session, studio_id=studio.id, booking_id=booking.id)
     attention.withdraw(session, studio_id=studio.id, booking_id=booking.id, now=now)
     booking.starts_at, booking.ends_at = wanted.during.start, wanted.during.end

@@ -108,7 +108,9 @@ def take(
     must_pay = until <= now or series.status is SeriesStatus.PAUSED
     is_paid = False
     with session.begin_nested():
-        seats = allocator.seat(session, studio=studio, terms=agreed, now=now)
+        seats = allocator.seat(
+            session, studio=studio, terms=agreed, now=now, wallet_id=series.wallet_id
+        )
         held_until = agreed.during.start if must_pay else until
         owner = Owner(series.wallet_id, BookingStatus.HELD, held_until)
         booking = bookings.write(

@@ -58,7 +58,7 @@ def make(
     session: Session, *, studio: Studio, entry: WaitlistEntry, terms: Terms, now: datetime
 ) -> WaitlistOffer:
     """Hold a session for an entry; raises `SlotTaken` or `CoachUnavailable`."""
-    seats = allocator.seat(session, studio=studio, terms=terms, now=now)
+    seats = allocator.seat(session, studio=studio, terms=terms, now=now, wallet_id=entry.wallet_id)
     until = lasts_until(terms.during.start, now=now)
     owner = Owner(entry.wallet_id, BookingStatus.HELD, until)
     booking = bookings.write(session, studio=studio, terms=terms, seats=seats, owner=owner, now=now)
