@@ -105,11 +105,16 @@ def of_wallet(session: Session, *, studio_id: int, wallet_id: UUID, now: datetim
     return sorted(found, key=lambda each: (each.at, each.booking_id))
 
 
+def bind(studio: Studio) -> bool:
+    """Tell whether strikes restrict anybody here: only where attendance is tracked."""
+    return studio.policy.attendance == tracking.BY_STAFF
+
+
 def restricted_until(
     session: Session, *, studio: Studio, wallet_id: UUID, now: datetime
 ) -> datetime | None:
     """Return until when a customer cannot book by themselves, None if they can."""
-    if studio.policy.attendance != tracking.BY_STAFF:
+    if not bind(studio):
         return None
     found = of_wallet(session, studio_id=studio.id, wallet_id=wallet_id, now=now)
     return judge(found, now=now).restricted_until

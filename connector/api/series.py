@@ -6,12 +6,13 @@ from uuid import UUID
 
 from fastapi import APIRouter, Query, Response
 
-from booking_engine.booking import clashes, occurrences, series, series_edits
+from booking_engine.booking import clashes, holds, occurrences, pricing, series, series_edits
 from booking_engine.booking.models import Booking, BookingStatus
 from booking_engine.booking.moves import Target
 from booking_engine.booking.policies import Actor
 from booking_engine.booking.series import Owner, Recurrence
 from booking_engine.booking.series_models import Occurrence, OccurrenceStatus, Series
+from booking_engine.catalog.studio import Studio
 from booking_engine.errors import DomainError, NotFound
 from booking_engine.ledger.models import CreditKind
 from connector import identity
@@ -225,10 +226,23 @@ def _occurrence(
         view["notice"] = SHIFTED
     if status == OccurrenceStatus.TENTATIVE:
         view["release_at"] = local(occurrences.release_at(each), zone)
+        view["cart"] = _cart(exchange.studio, booking)
     reminded = [at for at in (each.reminded_week_at, each.reminded_last_at) if at is not None]
     if reminded:
         view["reminded_at"] = [local(at, zone) for at in reminded]
     return view
+
+
+def _cart(studio: Studio, booking: Booking | None) -> dict[str, Any] | None:
+    """Return what pays for an unpaid date; buying credits is all that it takes."""
+    if booking is None:
+        return None
+    basket = pricing.cheapest(
+        studio.products,
+        simulator_minutes=booking.simulator_minutes,
+        coaching_sessions=booking.coaching_sessions,
+    )
+    return holds.cart(basket, currency=studio.currency)
 
 
 def _actor(exchange: Exchange) -> Actor:

@@ -16,6 +16,7 @@ from booking_engine.intervals import to_minutes
 from tests.factories.desk import at, book, break_down, seats
 from tests.factories.series import broken_promises
 from tests.factories.studio import NOW, apply_demo, demo_text, make_request, make_wallet
+from tests.factories.waitlist import free
 
 BUFFERED = {"buffer_minutes = 0\ncancel": "buffer_minutes = 15\ncancel"}
 ME, STRANGER = 7001, 7002
@@ -90,25 +91,53 @@ def test_i_may_hold_and_move_beside_my_session_too(
     assert broken_promises(session) == []
 
 
-def test_my_sessions_stay_beside_each_other_when_others_make_room(
-    session: Session, studio: Studio
+@pytest.fixture
+def pair(session: Session) -> tuple[Studio, list[Booking]]:
+    """My two hours from noon on bay 2, in a studio with starts every quarter of an hour."""
+    text = demo_text(**BUFFERED, **{"step_minutes = 30": "step_minutes = 15"})
+    studio = apply_demo(session, text)
+    mine = [book(session, studio, make_request(at(hour), 60), customer=ME) for hour in (12, 13)]
+    assert [seats(session, each) for each in mine] == [["bay-2"], ["bay-2"]]
+    return studio, mine
+
+
+def test_others_still_make_room_beside_them(
+    session: Session, pair: tuple[Studio, list[Booking]]
 ) -> None:
-    first = book(session, studio, make_request(at(12), 60), customer=ME)
-    second = book(session, studio, make_request(at(13), 60), customer=ME)
-    assert seats(session, first) == seats(session, second) == ["bay-2"]
+    studio, mine = pair
+    book(session, studio, make_request(at(12), 240, simulator="bay-1"), customer=7010)
+    early = book(session, studio, make_request(at(12), 60), customer=7011)
+    filler = book(session, studio, make_request(at(13, 15), 60, simulator="bay-3"), customer=7012)
+    late = book(session, studio, make_request(at(13, 15), 60), customer=7013)
+    free(session, studio, filler.id)
+    assert [seats(session, each) for each in (early, late)] == [["bay-3"], ["bay-4"]]
 
-    for number, request in enumerate(
-        [
-            make_request(at(12), 120, simulator="bay-3"),
-            make_request(at(12), 120, simulator="bay-4"),
-            make_request(at(12), 60, simulator="bay-1"),
-        ]
+    wanted = book(session, studio, make_request(at(12), 120), customer=STRANGER)
+
+    assert [seats(session, each) for each in (wanted, early, late)] == [
+        ["bay-3"],
+        ["bay-4"],
+        ["bay-4"],
+    ]
+    assert [seats(session, each) for each in mine] == [["bay-2"], ["bay-2"]]
+    assert broken_promises(session) == []
+
+
+def test_neither_leaves_the_other_to_stand_nearer_to_a_stranger(
+    session: Session, pair: tuple[Studio, list[Booking]]
+) -> None:
+    studio, mine = pair
+    for number, (bay, hour, minutes) in enumerate(
+        [("bay-1", 12, 240), ("bay-4", 12, 240), ("bay-3", 13, 60)]
     ):
+        request = make_request(at(hour), minutes, simulator=bay)
         book(session, studio, request, customer=7010 + number)
-    with pytest.raises(SlotTaken), session.begin_nested():
-        book(session, studio, make_request(at(13), 60), customer=STRANGER)
 
-    assert seats(session, first) == seats(session, second) == ["bay-2"]
+    wish = make_request(at(10, 30), 120, simulator="bay-2")
+    with pytest.raises(SlotTaken), session.begin_nested():
+        book(session, studio, wish, customer=STRANGER)
+
+    assert [seats(session, each) for each in mine] == [["bay-2"], ["bay-2"]]
 
 
 def test_a_named_bay_is_kept_to(session: Session, studio: Studio) -> None:

@@ -30,13 +30,13 @@ SPAN = book.span_of([DAY.date()], PLACE)
 ASKED = st.lists(
     st.tuples(
         st.integers(1, 3),
-        st.integers(0, 20),
+        st.sampled_from([0, 4, 5, 8, 9, 12, 13, 16]),
         st.sampled_from([60, 120]),
         st.sampled_from([1, 1, 1, 2]),
         st.sampled_from([None, None, None, "bay-1", "bay-2"]),
     ),
     min_size=4,
-    max_size=24,
+    max_size=20,
 )
 
 
@@ -46,7 +46,7 @@ def who(each: Taken) -> int:
     return each.booking_id.int // 1000
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=300, deadline=None)
 @given(ASKED)
 def test_strangers_are_a_buffer_apart_and_nobody_overlaps(
     asked: list[tuple[int, int, int, int, str | None]],
