@@ -114,7 +114,8 @@ def move(
     kept = _retimed(kept, rule, agreed)
     dates = _reached(kept, edit, now)
     goals = {each.number: rule.start_of(each.number, kept.location.zone) for each in dates}
-    _lock_days(session, studio, kept, goals.values())
+    starts = [each.starts_at for each in dates] + [goal.at for goal in goals.values()]
+    _lock_days(session, studio, kept, starts, kept.series.minutes)
     booked = occurrences.lock_bookings(session, studio_id=studio.id, dates=dates)
     steps = [_Step(each, _booking(each, booked), goals[each.number]) for each in dates]
     edited = _move_all(session, studio, kept, steps, actor, now)
@@ -248,10 +249,13 @@ def _booking(each: Occurrence, booked: Mapping[UUID, Booking]) -> Booking | None
     return booked.get(each.booking_id) if each.booking_id else None
 
 
-def _lock_days(session: Session, studio: Studio, kept: Kept, goals: Iterable[Start]) -> None:
+def _lock_days(
+    session: Session, studio: Studio, kept: Kept, starts: Iterable[datetime], minutes: int
+) -> None:
+    """Queue for every day on which dates leave a slot or come to one."""
     days: set[date] = set()
-    for goal in goals:
-        during = Interval.lasting(goal.at, kept.series.minutes)
+    for start in starts:
+        during = Interval.lasting(start, minutes)
         days.update(allocator.days_touched(studio, kept.location, during))
     book.lock_days(session, studio_id=studio.id, days=days)
 
@@ -267,7 +271,8 @@ def _move_one(
 ) -> Edited:
     """Move one date alone; the series keeps its time."""
     goal = Start(target.start, shifted=False)
-    _lock_days(session, studio, kept, [goal])
+    minutes = target.minutes or kept.series.minutes
+    _lock_days(session, studio, kept, [each.starts_at, goal.at], minutes)
     booked = occurrences.lock_bookings(session, studio_id=studio.id, dates=[each])
     step = _Step(each, _booking(each, booked), goal)
     if occurrences.standing(each, step.booking, now=now)[0] in series.GIVEN_UP:
