@@ -237,9 +237,7 @@ def _look(session: Session, asked: Asked) -> Seen:
 def _draft(asked: Asked, seen: Seen, owner: Owner) -> tuple[Seats, Any, dict[str, Any]]:
     """Choose the seats, draft the booking, and begin the values of `WRITE`."""
     terms, studio = asked.terms, asked.studio
-    seats, moves = allocator.choose(
-        studio, terms, seen.taken, asked.span, asked.now, own=seen.own
-    )
+    seats, moves = allocator.choose(studio, terms, seen.taken, asked.span, asked.now, own=seen.own)
     booking = SimpleNamespace(**drafts.booking_row(studio, terms, seats, owner, asked.now))
     allocations = drafts.allocation_rows(
         booking,

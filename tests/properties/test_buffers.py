@@ -57,7 +57,7 @@ def test_strangers_are_a_buffer_apart_and_nobody_overlaps(
         wanted = terms.resolve(
             STUDIO, SessionRequest("simulator", start, minutes, simulators, named)
         )
-        own = {each.booking_id for each in found if each.booking_id and who(each) == customer}
+        own = {number for number, each in enumerate(found) if who(each) == customer}
         placement = adjoining.place(STUDIO, wanted, found, SPAN, own=own, costs=COSTS, now=NOW)
         try:
             placement = placement or allocator.place_bays(STUDIO, wanted, found, SPAN, NOW)
