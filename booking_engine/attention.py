@@ -1,7 +1,7 @@
 """The attention list: facts that disagree and that a person must settle, one open item per fact."""
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, ClassVar
 from uuid import UUID
@@ -13,12 +13,22 @@ from sqlmodel import Field, Session, SQLModel, col, select, update
 from booking_engine.errors import Conflict, Invalid, NotFound
 from booking_engine.orm import new_id
 
-CANCEL, KEEP, DISMISS, DROP_COACH = "cancel", "keep", "dismiss", "drop_coach"
+CANCEL, KEEP, DISMISS, REVOKE = "cancel", "keep", "dismiss", "revoke"
+DROP_COACH = "drop_coach"
 # The fact is no longer so; it may come back, which what a person settled may not.
 GONE = "gone"
 # Sessions that cannot take place as booked: somebody decides what becomes of each.
 BOOKING_KINDS = ("bay_outage", "coach_away", "schedule_conflict")
 COACH_OFF = "coach_off"
+# Its payment was taken back; it waits for another one.
+UNFUNDED = "booking_unfunded"
+MONEY_REFUND = "money_refund"
+# How the items of each kind can be settled, what is proposed first; all others are only dismissed.
+CHOICES: Mapping[str, tuple[str, ...]] = {
+    **dict.fromkeys(BOOKING_KINDS, (CANCEL, KEEP, DISMISS)),
+    UNFUNDED: (CANCEL, DISMISS),
+    MONEY_REFUND: (REVOKE, DISMISS),
+}
 
 
 class AttentionItem(SQLModel, table=True):
@@ -108,7 +118,7 @@ def withdraw(
     studio_id: int,
     booking_id: UUID,
     now: datetime,
-    kinds: Iterable[str] = BOOKING_KINDS,
+    kinds: Iterable[str] = (*BOOKING_KINDS, UNFUNDED),
 ) -> None:
     """Take a booking's open items off the list: it went, it moved, or nothing disagrees now."""
     about = {"booking": str(booking_id)}
@@ -119,7 +129,7 @@ def withdraw_about(
     session: Session,
     *,
     studio_id: int,
-    about: dict[str, str],
+    about: dict[str, Any],
     now: datetime,
     kinds: Iterable[str] = BOOKING_KINDS,
 ) -> None:
@@ -151,9 +161,15 @@ def withdraw_coach(session: Session, *, studio_id: int, booking_id: UUID, now: d
 
 
 def withdraw_others(
-    session: Session, *, studio_id: int, kind: str, keys: Iterable[str], now: datetime
+    session: Session,
+    *,
+    studio_id: int,
+    kind: str,
+    keys: Iterable[str],
+    now: datetime,
+    about: Mapping[str, Any] | None = None,
 ) -> None:
-    """Take the open items of a kind off the list whose facts are not among those that are so."""
+    """Take the open items of a kind (about these facts) off the list that are no longer so."""
     session.exec(
         update(AttentionItem)
         .where(
@@ -161,6 +177,7 @@ def withdraw_others(
             col(AttentionItem.kind) == kind,
             col(AttentionItem.resolved_at).is_(None),
             col(AttentionItem.key).not_in(list(keys)),
+            col(AttentionItem.facts).contains(dict(about or {})),
         )
         .values(resolved_at=now, resolution=GONE, resolved_by="system")
     )
@@ -170,9 +187,9 @@ def choices(item: AttentionItem) -> tuple[str, ...]:
     """Return how an open item can be settled."""
     if item.resolved_at is not None:
         return ()
-    if item.kind not in BOOKING_KINDS:
-        return (DISMISS,)
-    return (CANCEL, DROP_COACH, KEEP, DISMISS) if is_of_coach(item) else (CANCEL, KEEP, DISMISS)
+    if is_of_coach(item):
+        return (CANCEL, DROP_COACH, KEEP, DISMISS)
+    return CHOICES.get(item.kind, (DISMISS,))
 
 
 def is_of_coach(item: AttentionItem) -> bool:

@@ -24,19 +24,46 @@ from connector.api import (
     blocks,
     bookings,
     catalog,
+    claims,
     credits,
+    exports,
     health,
     holds,
+    ledger,
+    quotes,
+    redeem,
     series,
     shopify,
     staff,
     stream,
     strikes,
+    till,
     waitlist,
 )
 from connector.live import LiveBook
 from connector.runtime import Runtime
 
+NOUNS = (
+    attention,
+    availability,
+    blocks,
+    bookings,
+    catalog,
+    claims,
+    credits,
+    exports,
+    holds,
+    ledger,
+    quotes,
+    redeem,
+    series,
+    shopify,
+    staff,
+    stream,
+    strikes,
+    till,
+    waitlist,
+)
 BODY_MAX_BYTES = 2 * 1024 * 1024
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 
@@ -53,20 +80,8 @@ def create_app(runtime: Runtime) -> FastAPI:
     app.state.runtime = runtime
     app.state.settings = runtime.settings
     api = APIRouter(prefix="/api")
-    for noun in (
-        availability,
-        catalog,
-        holds,
-        bookings,
-        credits,
-        series,
-        shopify,
-        stream,
-        waitlist,
-    ):
+    for noun in NOUNS:
         api.include_router(noun.router)
-    for desk in (staff, strikes, blocks, attention):
-        api.include_router(desk.router)
     app.include_router(api)
     app.include_router(health.router)
     errors.install(app)

@@ -21,6 +21,7 @@ def make_celery(redis_url: str) -> Celery:
                 ("book.sweep", 30),
                 ("waitlist.match", 10),
                 ("series.tend", 60),
+                ("people.tend", 30),
             )
         },
         broker_connection_retry_on_startup=True,

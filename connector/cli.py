@@ -5,23 +5,24 @@ import os
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, NoReturn
 
 import typer
 import uvicorn
 from pydantic import ValidationError
 from rich.console import Console
-from rich.progress import Progress
+from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 from booking_engine.catalog import queries, studio_file
-from booking_engine.errors import NotFound, Unavailable
+from booking_engine.errors import Invalid, NotFound, Unavailable
 from connector import apply as applying
 from connector import audit as auditing
 from connector import doctor as doctoring
-from connector import keys, logging, migrate, runtime, settings, verify, worker
+from connector import keys, liability, logging, migrate, proof, runtime, settings, verify, worker
 from connector.runtime import NotConfigured, Runtime
 from connector.tables import Role
+from shopify_gateway import closing
 from shopify_gateway.admin import AdminRefused
 
 app = typer.Typer(
@@ -31,6 +32,8 @@ app = typer.Typer(
 )
 keys_app = typer.Typer(help="Staff API keys.", no_args_is_help=True)
 app.add_typer(keys_app, name="keys")
+report_app = typer.Typer(help="Reports for the studio's books.", no_args_is_help=True)
+app.add_typer(report_app, name="report")
 # A line is a line, however narrow the terminal or the pipe.
 out = Console(soft_wrap=True)
 err = Console(stderr=True, soft_wrap=True)
@@ -158,25 +161,89 @@ def run_audit(
         str | None, typer.Option(help="RFC 3339 instant or date; default: 60 days ago.")
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Machine-readable.")] = False,
+    check: Annotated[
+        Path | None,
+        typer.Option(help="Prove a report that --json wrote.", exists=True, dir_okay=False),
+    ] = None,
 ) -> None:
     """Pull the shop's orders, recompute what they entitle to, repair; exit 1 after a repair."""
+    if check is not None:
+        _check_report(check)
     try:
         start = auditing.since(since, now=datetime.now(UTC))
     except ValueError as error:
         err.print(str(error))
         raise typer.Exit(2) from None
     house = _runtime()
-    with Progress(console=err, disable=as_json) as progress:
+    columns = (SpinnerColumn(), TextColumn("{task.completed:.0f} orders"), TimeElapsedColumn())
+    with Progress(*columns, console=err, disable=as_json) as progress:
         task = progress.add_task("orders", total=None)
         reports = auditing.run(house, start, on_order=lambda: progress.advance(task))
     if as_json:
         out.print_json(json.dumps([report.as_json() for report in reports]))
     else:
-        table = Table("shop", "orders", "units", "granted", "revoked", "differences")
-        for report in reports:
-            table.add_row(*report.cells())
-        out.print(table)
+        _print_audit(reports)
     raise typer.Exit(1 if any(report.differences for report in reports) else 0)
+
+
+def _print_audit(reports: list[auditing.Report]) -> None:
+    table = Table("shop", "orders", "units", "granted", "revoked", "differences")
+    for report in reports:
+        table.add_row(*report.cells())
+    out.print(table)
+    for report in reports:
+        for each in report.found:
+            out.print(f"{report.shop} {each['order']}: {each['what']}", markup=False)
+        out.print(f"{report.shop} inputs {report.inputs}", highlight=False)
+        out.print(f"{report.shop} signature {report.signature}", highlight=False)
+
+
+def _check_report(file: Path) -> NoReturn:
+    """Say of each report in a file whether it is ours and unchanged; exit 1 where one is not."""
+    try:
+        reports = proof.read(file.read_text(encoding="utf-8"))
+    except ValueError as error:
+        err.print(f"{file}: {error}", markup=False)
+        raise typer.Exit(2) from None
+    secrets = _settings().shopify.secrets
+    proven = [proof.is_ours(report, secrets) for report in reports]
+    for report, is_ours in zip(reports, proven, strict=True):
+        said = "signed here and unchanged" if is_ours else "not signed here, or changed since"
+        out.print(f"{report.get('shop')} {report.get('at')}: {said}", markup=False)
+    raise typer.Exit(0 if proven and all(proven) else 1)
+
+
+@report_app.command("liability")
+def report_liability(
+    month: Annotated[str | None, typer.Option(help="As 2026-11; default: this month.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Machine-readable.")] = False,
+) -> None:
+    """Print what is owed in sold credits: opening + sold - used - expired - revoked = closing."""
+    now = datetime.now(UTC)
+    with _runtime(statement_timeout_seconds=600).transaction() as session:
+        reports = []
+        for studio_id in queries.all_ids(session):
+            studio = queries.load(session, studio_id=studio_id)
+            reports.append(liability.report(session, studio=studio, month=month, now=now))
+    if as_json:
+        out.print_json(json.dumps(reports))
+        return
+    for each in reports:
+        title = f"{each['shop']} {each['month']}, money in minor units of {each['currency']}"
+        table = Table("", "minutes", "money", "coaching", "money", "deferred", title=title)
+        for row in liability.rows(each):
+            table.add_row(*row)
+        out.print(table)
+
+
+@app.command("shop-exports")
+def print_shop_exports(
+    shop: Annotated[str | None, typer.Option(help="Of this shop alone.")] = None,
+) -> None:
+    """Print what was kept of shops that were erased, one JSON document a line; for 30 days."""
+    with _runtime(statement_timeout_seconds=600).transaction() as session:
+        for part in closing.exports(session, shop=shop):
+            sys.stdout.write(f"{json.dumps(part)}\n")
 
 
 @app.command("doctor")
@@ -195,7 +262,7 @@ def main() -> None:
     """Run a command; a neighbour that is away is a sentence, not a stack trace."""
     try:
         app()
-    except (Unavailable, NotConfigured, NotFound, AdminRefused) as error:
+    except (Invalid, Unavailable, NotConfigured, NotFound, AdminRefused) as error:
         err.print(str(error), markup=False, highlight=False)
         sys.exit(2)
 

@@ -13,6 +13,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlmodel import Session
 
 from booking_engine.errors import Invalid, Unavailable
+from booking_engine.ledger.wallets import WalletMoved
 from connector.settings import Settings
 
 Door = Callable[[], AbstractContextManager[Session]]
@@ -95,8 +96,17 @@ def meaning(error: BaseException | None) -> Exception | None:
     """Return what an error of the driver's means to a caller; None for one of our own making."""
     if isinstance(error, pg.DataError):
         return Invalid("a value has a character or a size that cannot be kept")
+    if _names_no_wallet(error):
+        return WalletMoved()
     if isinstance(error, _BUSY):
         return Busy("the database is busy with that", retry_after_seconds=1)
     if isinstance(error, psycopg.OperationalError):
         return Unavailable("the database does not answer", retry_after_seconds=2)
     return None
+
+
+def _names_no_wallet(error: BaseException | None) -> bool:
+    """Tell whether a row was written for a wallet that was merged into another meanwhile."""
+    if not isinstance(error, pg.ForeignKeyViolation):
+        return False
+    return (error.diag.constraint_name or "").endswith("_wallet_id")

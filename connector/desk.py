@@ -19,6 +19,7 @@ from connector.tables import Role, StaffKey
 MANAGERS = frozenset({Role.OWNER, Role.MANAGER})
 DESK = MANAGERS | {Role.RECEPTIONIST}
 READERS = DESK | {Role.FINANCE}
+MONEY = frozenset({Role.OWNER, Role.FINANCE})
 
 PERMISSIONS: Mapping[tuple[str, str], frozenset[Role]] = {
     ("POST", "/staff/bookings"): DESK,
@@ -28,9 +29,19 @@ PERMISSIONS: Mapping[tuple[str, str], frozenset[Role]] = {
     ("POST", "/staff/bookings/{booking_id}/forgive"): MANAGERS,
     ("GET", "/staff/strikes"): DESK,
     ("POST", "/staff/credits"): MANAGERS,
+    ("POST", "/staff/lots/{lot_id}/extend"): MANAGERS,
+    ("GET", "/staff/orders/{order_id}/refund-quote"): READERS,
+    ("GET", "/staff/reports/liability"): MONEY,
+    ("POST", "/staff/orders/{order_id}/dispute"): MANAGERS,
+    ("GET", "/staff/debts"): READERS,
+    ("POST", "/staff/debts/settle"): MANAGERS | {Role.FINANCE},
     ("POST", "/staff/blocks"): MANAGERS,
     ("GET", "/staff/blocks"): MANAGERS,
     ("POST", "/staff/blocks/{block_id}/lift"): MANAGERS,
+    ("POST", "/staff/claims"): DESK,
+    ("GET", "/staff/claims"): DESK,
+    ("POST", "/staff/claims/{claim_id}/revert"): MANAGERS,
+    ("GET", "/staff/exports/{export_id}"): MANAGERS,
     ("GET", "/staff/attention"): READERS,
     ("POST", "/staff/attention/{item_id}/resolve"): MANAGERS,
 }

@@ -14,14 +14,33 @@ from connector import migrate
 from connector.runtime import NotConfigured, Runtime
 from shopify_gateway.admin import Admin, AdminRefused
 
-SCOPES = frozenset({"read_orders", "read_customers", "write_app_proxy"})
+SCOPES = frozenset(
+    {
+        "read_customer_merge",
+        "read_customers",
+        "read_orders",
+        "read_shopify_payments_disputes",
+        "write_app_proxy",
+    }
+)
+# What shopify.app.toml subscribes to; a test holds the two against each other. The compliance
+# topics are not among them: Shopify shows those to nobody.
 TOPICS = [
+    "CHECKOUTS_CREATE",
+    "CHECKOUTS_UPDATE",
+    "CUSTOMERS_CREATE",
+    "CUSTOMERS_ENABLE",
+    "CUSTOMERS_MERGE",
+    "CUSTOMERS_UPDATE",
+    "ORDERS_CANCELLED",
     "ORDERS_CREATE",
+    "ORDERS_EDITED",
     "ORDERS_PAID",
     "ORDERS_UPDATED",
-    "ORDERS_EDITED",
-    "ORDERS_CANCELLED",
+    "ORDERS_DELETE",
     "REFUNDS_CREATE",
+    "DISPUTES_CREATE",
+    "DISPUTES_UPDATE",
 ]
 
 

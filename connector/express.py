@@ -1,7 +1,8 @@
 """Bookings and holds on the event loop: one look at who asks, one at the book, one message back.
 
-What is out of the ordinary (a wallet not yet made, a lapsed hold in the way, a catalogue not read
-yet, a key seen before) goes the long way: the same errand in a thread, through a session.
+What is out of the ordinary (a wallet not yet made or that has owed money, a lapsed hold in the way,
+a catalogue not read yet, a key seen before) goes the long way: the same errand in a thread, through
+a session.
 """
 
 from collections.abc import AsyncIterator, Callable
@@ -34,7 +35,10 @@ Connection = psycopg.AsyncConnection[Any]
 _WHO = """
     SELECT studio.id, studio.revision, {role}, (
         SELECT wallet_id FROM wallet_alias
-        WHERE studio_id = studio.id AND kind = 'customer' AND value = %(customer)s)
+        WHERE studio_id = studio.id AND kind = 'customer' AND value = %(customer)s
+          AND NOT EXISTS (
+              SELECT FROM debt_entry WHERE debt_entry.studio_id = wallet_alias.studio_id
+                AND debtor = wallet_alias.wallet_id))
     FROM studio {whose}
 """
 WHO_BY_KEY = _WHO.format(
@@ -164,7 +168,7 @@ async def _look(connection: Connection, asked: Asked, key: Key | None, caller: C
     """Begin, queue and look, in one message."""
     studio_id = asked.studio.id
     wallet = {"studio_id": studio_id, "wallet_id": asked.wallet_id}
-    answered = None
+    answered = queued = None
     async with connection.pipeline():
         await connection.execute("BEGIN")
         if key is not None:
@@ -176,11 +180,13 @@ async def _look(connection: Connection, asked: Asked, key: Key | None, caller: C
             name = express.holder_queue(studio_id, asked.holder)
             await connection.execute(QUEUE_BY_NAME, {"name": name})
         else:
-            await connection.execute(QUEUE_FOR_WALLET, wallet)
+            queued = await connection.execute(QUEUE_FOR_WALLET, wallet)
         await connection.execute(book.LOCK_DAYS, book.days_queue(studio_id, asked.days))
         found = await _first(connection, express.LOOK, asked.looking)
         if answered is not None and await answered.fetchone() is not None:
             raise LongWay
+        if queued is not None and queued.rowcount == 0:
+            raise LongWay  # the wallet was merged into another one while we queued for it
     seen = Seen.read(found[0])
     if seen.has_lapsed:
         raise LongWay

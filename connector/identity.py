@@ -17,7 +17,7 @@ from booking_engine.booking.holds import Holder
 from booking_engine.catalog import queries
 from booking_engine.catalog.studio import Studio
 from booking_engine.errors import Forbidden, Invalid
-from booking_engine.ledger import wallets
+from booking_engine.ledger import debts, wallets
 from connector.errors import Unauthenticated
 from connector.tables import Role, StaffKey
 from shopify_gateway import signatures
@@ -146,6 +146,17 @@ def wallet_of(session: Session, caller: Caller, *, now: datetime) -> UUID:
     return wallet.id
 
 
+def booking_wallet_of(session: Session, caller: Caller, *, now: datetime) -> UUID:
+    """Return the wallet of a customer who books; raises `DebtOpen` for one who owes money.
+
+    Staff book for them all the same. Else as `wallet_of`.
+    """
+    wallet_id = wallet_of(session, caller, now=now)
+    if caller.role is None:
+        debts.refuse(session, studio_id=caller.studio_id, wallet_id=wallet_id)
+    return wallet_id
+
+
 def known_wallet_of(session: Session, caller: Caller) -> UUID | None:
     """Return the customer's wallet for reading, None where they have none yet; makes none."""
     wallet = wallets.find_customer(
@@ -171,7 +182,7 @@ def holder_of(session: Session, caller: Caller, *, now: datetime) -> Holder:
     found = holder(caller)
     if caller.customer_id is None:
         return found
-    return replace(found, wallet_id=wallet_of(session, caller, now=now))
+    return replace(found, wallet_id=booking_wallet_of(session, caller, now=now))
 
 
 def holder(caller: Caller) -> Holder:
@@ -203,10 +214,8 @@ def may_be_restricted(caller: Caller, studio: Studio) -> bool:
 
 
 def actor_of(caller: Caller) -> str:
-    """Return the caller as the ledger writes it."""
-    if caller.role is not None:
-        return f"staff:{caller.role.value}"
-    return f"customer:{caller.customer_id}"
+    """Return the caller as the ledger writes it; which customer it was, the wallet knows."""
+    return f"staff:{caller.role.value}" if caller.role is not None else "customer"
 
 
 def require_proof(caller: Caller) -> None:

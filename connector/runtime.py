@@ -11,6 +11,7 @@ from booking_engine.catalog.studio import Studio
 from calendar_sync.google import GoogleCalendar
 from connector import broker, database
 from connector.database import Door
+from connector.limits import Limits
 from connector.settings import Settings
 from connector.wakeups import Wakeups
 from shopify_gateway.admin import Admin
@@ -30,6 +31,7 @@ class Runtime:
     celery: Celery
     wakeups: Wakeups
     google: GoogleCalendar
+    limits: Limits
 
     @contextmanager
     def admin(self, studio: Studio) -> Iterator[Admin]:
@@ -57,6 +59,7 @@ def make(settings: Settings, *, statement_timeout_seconds: int = 8) -> Runtime:
         transaction=database.make_door(engine),
         celery=celery,
         wakeups=Wakeups(celery),
+        limits=Limits(settings.redis_url),
         google=GoogleCalendar(
             endpoint=google.endpoint,
             credentials_file=google.credentials,

@@ -1,10 +1,13 @@
 """Settings: environment variables `SIMSTUDIO_...`, one typed class, no default for a secret."""
 
+import hmac
 from collections.abc import Sequence
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from booking_engine.ledger.pseudonyms import Pseudonyms
 
 ADMIN_API_VERSION = "2026-10"
 
@@ -101,7 +104,24 @@ class Settings(BaseSettings):
     google: GoogleSettings = Field(default_factory=lambda: GoogleSettings.model_validate({}))
     api: ApiSettings = Field(default_factory=lambda: ApiSettings.model_validate({}))
     database: DatabaseSettings = Field(default_factory=lambda: DatabaseSettings.model_validate({}))
+    privacy_key: SecretStr | None = Field(
+        None,
+        min_length=16,
+        description="keys the hashes of addresses and the codes of claims; default: made of the"
+        " client secret. Set it before that is rotated twice, and keep it",
+    )
     log_format: Literal["json", "console"] = Field("json", description="json, or console")
+
+    @property
+    def privacy(self) -> Pseudonyms:
+        """Return what makes names unreadable, and recognises them again."""
+        own = [self.privacy_key.get_secret_value()] if self.privacy_key else []
+        secrets = [*own, *self.shopify.secrets]
+        return Pseudonyms(
+            tuple(
+                hmac.digest(secret.encode(), b"simstudio privacy 1", "sha256") for secret in secrets
+            )
+        )
 
 
 def read(**overrides: Any) -> Settings:

@@ -15,7 +15,9 @@ import booking_engine.booking.series_models
 import booking_engine.booking.strike_models
 import booking_engine.booking.waitlist_models
 import booking_engine.catalog.models
+import booking_engine.ledger.debts
 import booking_engine.ledger.models
+import booking_engine.ledger.people_models
 import booking_engine.outbox
 import calendar_sync.models
 import shopify_gateway.models
@@ -30,7 +32,9 @@ MODULES = (
     booking_engine.booking.strike_models,
     booking_engine.booking.waitlist_models,
     booking_engine.catalog.models,
+    booking_engine.ledger.debts,
     booking_engine.ledger.models,
+    booking_engine.ledger.people_models,
     booking_engine.outbox,
     calendar_sync.models,
     shopify_gateway.models,

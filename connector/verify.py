@@ -17,6 +17,12 @@ class Check:
     query: str
 
 
+def _net(bucket: str) -> str:
+    """Return the SQL of what came into a bucket less what went out of it."""
+    came_or_went = "WHEN to_bucket THEN quantity WHEN from_bucket THEN -quantity ELSE 0"
+    return f"sum(CASE '{bucket}' {came_or_went} END)"
+
+
 CHECKS = (
     Check(
         "no two live allocations overlap on a bay or a coach",
@@ -38,24 +44,47 @@ CHECKS = (
     ),
     Check(
         "a lot's transfers add up to its buckets",
+        f"""
+        SELECT coalesce(lot.studio_id, moved.studio_id),
+               format('lot %s (%s): transfers say %s granted, %s available, %s held, %s spent,'
+                ' %s expired, %s revoked', coalesce(lot.id, lot_id), coalesce(source, 'gone'),
+                -i, a, h, s, e, r)
+        FROM (
+            SELECT studio_id, lot_id, {_net("issued")} AS i, {_net("available")} AS a,
+                   {_net("held")} AS h, {_net("spent")} AS s, {_net("expired")} AS e,
+                   {_net("revoked")} AS r
+            FROM transfer GROUP BY studio_id, lot_id
+        ) moved FULL JOIN lot ON lot.studio_id = moved.studio_id AND lot.id = moved.lot_id
+        WHERE (granted, available, held, spent, expired, revoked)
+              IS DISTINCT FROM (-i, a, h, s, e, r)
+        """,  # noqa: S608 - names of buckets
+    ),
+    Check(
+        "a lot's expiry is where its extensions have brought it, each from where the last ended",
         """
-        SELECT lot.studio_id, format('lot %s (%s): transfers say %s available, %s held, %s spent,'
-                ' %s expired, %s revoked', lot.id, lot.source, a, h, s, e, r)
-        FROM lot LEFT JOIN LATERAL (
-            SELECT coalesce(sum(quantity * ((to_bucket = 'available')::int
-                                          - (from_bucket = 'available')::int)), 0) AS a,
-                   coalesce(sum(quantity * ((to_bucket = 'held')::int
-                                          - (from_bucket = 'held')::int)), 0) AS h,
-                   coalesce(sum(quantity * ((to_bucket = 'spent')::int
-                                          - (from_bucket = 'spent')::int)), 0) AS s,
-                   coalesce(sum(quantity * ((to_bucket = 'expired')::int
-                                          - (from_bucket = 'expired')::int)), 0) AS e,
-                   coalesce(sum(quantity * ((to_bucket = 'revoked')::int
-                                          - (from_bucket = 'revoked')::int)), 0) AS r
-            FROM transfer
-            WHERE transfer.studio_id = lot.studio_id AND transfer.lot_id = lot.id
-        ) moved ON true
-        WHERE (available, held, spent, expired, revoked) IS DISTINCT FROM (a, h, s, e, r)
+        SELECT studio_id, format('lot %s: extension %s goes on from %s', lot_id, sequence, since)
+        FROM (
+            SELECT e.studio_id, e.lot_id, e.sequence, e.new_expires_at,
+                   coalesce(lead(old_expires_at) OVER (
+                       PARTITION BY e.studio_id, e.lot_id ORDER BY sequence),
+                       lot.expires_at) AS since
+            FROM lot_extension e JOIN lot ON lot.studio_id = e.studio_id AND lot.id = e.lot_id
+        ) step
+        WHERE since IS DISTINCT FROM new_expires_at
+        """,
+    ),
+    Check(
+        "a lot's expiry is where its extensions have brought it, each from where the last ended",
+        """
+        SELECT studio_id, format('lot %s: extension %s goes on from %s', lot_id, sequence, since)
+        FROM (
+            SELECT e.studio_id, e.lot_id, e.sequence, e.new_expires_at,
+                   coalesce(lead(old_expires_at) OVER (
+                       PARTITION BY e.studio_id, e.lot_id ORDER BY sequence),
+                       lot.expires_at) AS since
+            FROM lot_extension e JOIN lot ON lot.studio_id = e.studio_id AND lot.id = e.lot_id
+        ) step
+        WHERE since IS DISTINCT FROM new_expires_at
         """,
     ),
     Check(
@@ -75,12 +104,31 @@ CHECKS = (
     Check(
         "what lots hold is what bookings draw",
         """
-        SELECT lot.studio_id, format('lot %s holds %s, its draws %s', lot.id, lot.held, drawn.held)
-        FROM lot LEFT JOIN LATERAL (
-            SELECT coalesce(sum(held), 0) AS held FROM draw
-            WHERE draw.studio_id = lot.studio_id AND draw.lot_id = lot.id
-        ) drawn ON true
-        WHERE lot.held <> drawn.held
+        SELECT lot.studio_id, format('lot %s holds %s, its draws %s', lot.id, lot.held,
+                                     coalesce(drawn.held, 0))
+        FROM lot LEFT JOIN (
+            SELECT studio_id, lot_id, sum(held) AS held FROM draw
+            WHERE held > 0 GROUP BY studio_id, lot_id
+        ) drawn ON drawn.studio_id = lot.studio_id AND drawn.lot_id = lot.id
+        WHERE lot.held <> coalesce(drawn.held, 0)
+        """,
+    ),
+    Check(
+        "nothing lies unused in a unit that the shop took back",
+        """
+        SELECT studio_id, format('lot %s (%s) has %s available', id, source, available)
+        FROM lot WHERE withdrawn_at IS NOT NULL AND available > 0
+        """,
+    ),
+    Check(
+        "a booking that waits for money still stands, on credits that were taken back",
+        """
+        SELECT booking.studio_id, format('booking %s waits until %s', code, due_at)
+        FROM booking
+        WHERE due_at IS NOT NULL AND (status NOT IN ('confirmed', 'checked_in') OR NOT EXISTS (
+            SELECT FROM draw JOIN lot ON lot.studio_id = draw.studio_id AND lot.id = draw.lot_id
+            WHERE draw.studio_id = booking.studio_id AND draw.booking_id = booking.id
+              AND draw.held > 0 AND lot.withdrawn_at IS NOT NULL))
         """,
     ),
     Check(
@@ -111,6 +159,36 @@ CHECKS = (
         WHERE status IN ('confirmed', 'checked_in') AND begun_at IS NULL
           AND paid.held <> CASE WHEN complimentary THEN 0
                                 ELSE simulator_minutes + coaching_sessions END
+        """,
+    ),
+    Check(
+        "what a session holds lies in the wallet of whoever booked it",
+        """
+        SELECT booking.studio_id, format('booking %s draws on lot %s of another wallet', code,
+                                         lot.id)
+        FROM draw
+        JOIN booking ON booking.studio_id = draw.studio_id AND booking.id = draw.booking_id
+        JOIN lot ON lot.studio_id = draw.studio_id AND lot.id = draw.lot_id
+        WHERE draw.held > 0 AND booking.wallet_id IS DISTINCT FROM lot.wallet_id
+        """,
+    ),
+    Check(
+        "nobody is known by a wallet that was erased, and no credits of it can be used",
+        """
+        SELECT alias.studio_id, format('erased wallet %s is known as a %s', wallet.id, kind)
+        FROM wallet JOIN wallet_alias AS alias ON alias.studio_id = wallet.studio_id
+                                              AND alias.wallet_id = wallet.id
+        WHERE erased_at IS NOT NULL AND kind <> 'order'
+        UNION ALL
+        SELECT lot.studio_id, format('lot %s of an erased wallet is not frozen', lot.id)
+        FROM wallet JOIN lot ON lot.studio_id = wallet.studio_id AND lot.wallet_id = wallet.id
+        WHERE erased_at IS NOT NULL AND available > 0 AND frozen_at IS NULL
+        UNION ALL
+        SELECT booking.studio_id, format('booking %s of an erased wallet is still to come', code)
+        FROM wallet JOIN booking ON booking.studio_id = wallet.studio_id
+                                AND booking.wallet_id = wallet.id
+        WHERE erased_at IS NOT NULL AND status = 'confirmed' AND begun_at IS NULL
+          AND starts_at > erased_at
         """,
     ),
     Check(

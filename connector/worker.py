@@ -10,7 +10,7 @@ from celery.app.task import Context
 
 from booking_engine.errors import Unavailable
 from connector.runtime import Runtime
-from connector.tasks import book, inbox, orders, outbox, series, waitlist
+from connector.tasks import book, inbox, orders, outbox, people, series, waitlist
 
 log = structlog.get_logger(__name__)
 
@@ -22,6 +22,7 @@ DRAINS: dict[str, Callable[[Runtime], None]] = {
     "book.sweep": book.sweep,
     "waitlist.match": waitlist.match,
     "series.tend": series.tend,
+    "people.tend": people.tend,
 }
 
 # A change that is to be told may have freed time for which somebody waits: that is offered first.

@@ -127,6 +127,11 @@ def cancel(
     return back
 
 
+def is_overdue(booking: Booking, *, now: datetime) -> bool:
+    """Tell whether a booking that waited for money is over, written down or not (D5)."""
+    return booking.due_at is not None and booking.due_at <= now
+
+
 def refuse_begun(booking: Booking, statuses: Container[BookingStatus], *, now: datetime) -> None:
     """Raise `NotCancellable` unless a booking has one of these statuses and is still to come."""
     if booking.status not in statuses or booking.starts_at <= now:
@@ -144,7 +149,7 @@ def give_back(
     kinds: Collection[CreditKind] = tuple(CreditKind),
 ) -> dict[CreditKind, int]:
     """End what a booking holds as its cancellation says (D3); returns what came back per kind."""
-    if actor is Actor.CUSTOMER:
+    if actor is Actor.CUSTOMER or booking.due_at is not None:
         percent = percent_back(booking, actor=actor, now=cause.at)
         return credits.give_back(
             session,
@@ -172,6 +177,8 @@ def percent_back(booking: Booking, *, actor: Actor, now: datetime) -> int:
     """Return what a cancellation at `now` would give back, by the policy frozen on the booking."""
     if booking.free_to_cancel or booking.status is BookingStatus.AWAITING_APPROVAL:
         return 100
+    if booking.due_at is not None:
+        return 100  # it ends without a penalty if nobody does anything (D5)
     percent = policies.percent_back(
         queries.read_policy(booking.policy),
         starts_at=booking.starts_at,
@@ -185,6 +192,7 @@ def percent_back(booking: Booking, *, actor: Actor, now: datetime) -> int:
 def end(booking: Booking, status: BookingStatus, *, by: str, reason: str, now: datetime) -> None:
     """Write how a booking came to its end."""
     states.change(booking, status, actor=Actor(by))
+    booking.due_at = None
     booking.ended_at = now
     booking.ended_by = by
     booking.ended_reason = reason
@@ -201,6 +209,7 @@ def begin_and_complete(session: Session, *, now: datetime, limit: int) -> int:
         col(Booking.status).in_(LIVE),
         col(Booking.starts_at) <= now,
         col(Booking.begun_at).is_(None) | is_over,
+        col(Booking.due_at).is_(None),  # over before it begins, unless it is paid
     )
     found = select(Booking.studio_id, Booking.wallet_id).where(*is_due).distinct().limit(limit)
     owners = {(row[0], row[1]) for row in session.exec(found).all() if row[1] is not None}

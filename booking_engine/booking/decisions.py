@@ -1,5 +1,6 @@
 """What a person decides about an item of the attention list, done in the same transaction."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
@@ -12,6 +13,9 @@ from booking_engine.booking.models import Booking, Hold
 from booking_engine.booking.policies import Actor
 from booking_engine.booking.waitlist_models import OfferStatus
 from booking_engine.catalog.studio import Studio
+from booking_engine.ledger import takebacks, wallets
+from booking_engine.ledger.models import CreditKind, Lot
+from booking_engine.ledger.transfers import Cause
 
 
 def settle(
@@ -27,7 +31,8 @@ def settle(
     """Settle an item: `cancel` gives its session up with everything back, `keep` lets it stand.
 
     `drop_coach` cancels the coaching alone. A session that is not paid yet is given up likewise:
-    its hold is released, its date of a series skipped, its offer withdrawn. Raises `NotFound`,
+    its hold is released, its date of a series skipped, its offer withdrawn. `revoke` takes the
+    credits that a refund without lines paid for, as far as they are unused. Raises `NotFound`,
     `AlreadyResolved`, `Invalid` for a choice that the item does not give, and what the booking
     refuses.
     """
@@ -39,6 +44,7 @@ def settle(
             waitlist.queue(session, studio_id=studio.id)
         # Whoever cancels has the booking before its items: the same order here.
         booking = bookings.lock(session, studio_id=studio.id, booking_id=booking_id)
+    owned = _lots_of(session, seen) if choice == attention.REVOKE else []
     item = attention.lock(session, studio_id=studio.id, item_id=item_id)
     attention.resolve(session, item=item, choice=choice, by=by, reason=reason, now=now)
     if booking is not None and choice == attention.DROP_COACH:
@@ -47,6 +53,14 @@ def settle(
         )
     elif booking is not None:
         _give_up(session, studio, booking, reason, now)
+    for kind, quantity in item.facts.get("proposed", {}).items() if owned else ():
+        takebacks.revoke_share(
+            session,
+            lots=owned,
+            kind=CreditKind(kind),
+            quantity=quantity,
+            cause=Cause(takebacks.MONEY_REFUNDED, f"refund:{item.key}", by, now),
+        )
     return item
 
 
@@ -90,3 +104,13 @@ def _give_up(
         actor=Actor.STUDIO,
         reason=reason,
     )
+
+
+def _lots_of(session: Session, item: AttentionItem) -> Sequence[Lot]:
+    """Return the lots of the order that an item is about, their wallets locked."""
+    found = select(Lot).where(
+        col(Lot.studio_id) == item.studio_id, col(Lot.order_id) == item.facts.get("order_id")
+    )
+    for wallet_id in sorted({lot.wallet_id for lot in session.exec(found)}):
+        wallets.lock(session, studio_id=item.studio_id, wallet_id=wallet_id)
+    return session.exec(found.order_by(col(Lot.id)).execution_options(populate_existing=True)).all()

@@ -7,9 +7,11 @@ from datetime import datetime
 from functools import lru_cache
 from typing import Any
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 from sqlmodel import SQLModel
 
+from booking_engine import eligibility
 from booking_engine.booking import states
 from booking_engine.booking.models import (
     Allocation,
@@ -21,6 +23,7 @@ from booking_engine.booking.models import (
 )
 from booking_engine.booking.terms import Terms
 from booking_engine.catalog.studio import Policy, Studio
+from booking_engine.eligibility import UNKNOWN, Facts
 from booking_engine.intervals import Interval
 from booking_engine.ledger.credits import Need
 from booking_engine.ledger.models import CreditKind
@@ -78,6 +81,7 @@ def booking_row(
         "status": states.begin(owner.status),
         "wallet_id": owner.wallet_id,
         "location_id": terms.location.id,
+        "facts": facts(studio, terms, seats),
         "service": terms.service.handle,
         "starts_at": terms.during.start,
         "ends_at": terms.during.end,
@@ -91,6 +95,16 @@ def booking_row(
         "policy": _frozen(studio.policy),
         "created_at": now,
         "confirmed_at": now if owner.until is None else None,
+    }
+
+
+def facts(studio: Studio, terms: Terms, seats: Seats) -> dict[str, str | None]:
+    """Return what a booking keeps of its place and its coach, for `need`."""
+    coach = studio.resources.get(seats.coach_id) if seats.coach_id is not None else None
+    return {
+        "location": terms.location.handle,
+        "zone": terms.location.zone.key,
+        "coach": coach.handle if coach else None,
     }
 
 
@@ -160,4 +174,18 @@ def need(booking: Any, *, order_ids: tuple[int, ...] = ()) -> Need:
         starts_at=booking.starts_at,
         attempt=booking.funding,
         order_ids=order_ids,
+        facts=_facts_of(booking),
+    )
+
+
+def _facts_of(booking: Any) -> Facts:
+    known = booking.facts
+    if not known:
+        return UNKNOWN
+    return eligibility.facts(
+        starts_at=booking.starts_at,
+        zone=ZoneInfo(known["zone"]),
+        location=known["location"],
+        service=booking.service,
+        coach=known["coach"],
     )

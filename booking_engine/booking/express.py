@@ -45,7 +45,8 @@ LOOK = f"""
             WHERE studio_id = %(studio_id)s AND state = 'held' AND NOT stranded
               AND blocks_until <= %(now)s AND during && tstzrange(%(start)s, %(end)s)),
         'lots', (SELECT json_agg(json_build_array(
-            id, kind, available, priority, paid_minor, order_id, expires_at, granted_at, frozen_at))
+            id, kind, available, priority, paid_minor, order_id, expires_at, granted_at, frozen_at,
+            only_for))
             FROM ({rules.SPENDABLE}) AS lot),
         'own', (SELECT json_agg(id) FROM booking
             WHERE studio_id = %(studio_id)s AND wallet_id = %(neighbour)s

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
-from sqlmodel import Session, col, select
+from sqlmodel import Session, col, select, update
 
 from booking_engine import attention
 from booking_engine.booking import allocator, bookings, express, states, terms
@@ -174,6 +174,15 @@ def checkout_opened(session: Session, *, studio: Studio, hold: Hold, now: dateti
     hold.checkout_opened_at = now
     _keep_until(session, hold, max(hold.expires_at, hold.created_at + CHECKOUT_HOLD))
     session.flush()
+
+
+def rename_holder(session: Session, *, studio_id: int, former: str, holder: str) -> None:
+    """Let one holder's holds count towards another's caps: the two are one person now."""
+    session.exec(
+        update(Hold)
+        .where(col(Hold.studio_id) == studio_id, col(Hold.holder) == former)
+        .values(holder=holder)
+    )
 
 
 def _keep_until(session: Session, hold: Hold, until: datetime) -> None:

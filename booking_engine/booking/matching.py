@@ -30,7 +30,7 @@ from booking_engine.booking.terms import Terms
 from booking_engine.booking.waitlist_models import EntryStatus, OfferStatus, WaitlistEntry
 from booking_engine.catalog.studio import Studio
 from booking_engine.intervals import Interval, from_minutes, to_minutes
-from booking_engine.ledger import credits, lots, wallets
+from booking_engine.ledger import credits, debts, lots, wallets
 from booking_engine.ledger.credits import NotEnoughCredits
 from booking_engine.ledger.models import CreditKind
 from booking_engine.ledger.transfers import Cause
@@ -153,13 +153,15 @@ def _may_book(session: Session, entry: WaitlistEntry, agreed: Terms, now: dateti
     start = agreed.during.start
     if hours is None or start - now < timedelta(hours=hours):
         return False
+    if debts.owed(session, studio_id=entry.studio_id, wallet_id=entry.wallet_id) > 0:
+        return False
     owned = credits.of_wallet(session, studio_id=entry.studio_id, wallet_id=entry.wallet_id)
     needed = {
         CreditKind.SIMULATOR_MINUTES: agreed.simulator_minutes,
         CreditKind.COACHING_SESSIONS: agreed.coaching_sessions,
     }
     return all(
-        lots.spendable(owned, kind, starts_at=start, now=now) >= quantity
+        lots.spendable(owned, kind, starts_at=start, now=now, facts=agreed.facts()) >= quantity
         for kind, quantity in needed.items()
     )
 

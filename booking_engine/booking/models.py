@@ -85,6 +85,7 @@ class Booking(SQLModel, table=True):
             "starts_at",
             postgresql_where=text("status IN ('confirmed', 'checked_in')"),
         ),
+        Index("ix_booking_due_at", "due_at", postgresql_where=text("due_at IS NOT NULL")),
     )
 
     studio_id: int = Field(foreign_key="studio.id", sa_type=BigInteger)
@@ -93,6 +94,8 @@ class Booking(SQLModel, table=True):
     status: BookingStatus = Field(sa_type=EnumText(BookingStatus))
     wallet_id: UUID | None = None
     location_id: int = Field(sa_type=BigInteger)
+    # What else decides which credits may pay: handles of place and coach, and the time zone.
+    facts: dict[str, str | None] | None = Field(default=None, sa_type=JSONB(none_as_null=True))
     service: str = Field(sa_type=Text)
     starts_at: datetime
     ends_at: datetime
@@ -114,6 +117,7 @@ class Booking(SQLModel, table=True):
     created_at: datetime
     confirmed_at: datetime | None = None
     begun_at: datetime | None = None  # its credits are spent since
+    due_at: datetime | None = None  # its payment was taken back: over by then, unless paid anew
     forgiven_at: datetime | None = None  # a no-show that was given its credits back
     ended_at: datetime | None = None  # cancelled, rejected or expired at
     ended_by: str | None = Field(default=None, sa_type=Text)

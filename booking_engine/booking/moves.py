@@ -60,7 +60,8 @@ def move(
     `SameTime`, `NotCancellable`; then nothing has changed.
     """
     booking = bookings.lock(session, studio_id=studio.id, booking_id=booking_id)
-    if booking.status not in bookings.LIVE or booking.starts_at <= now:
+    over = bookings.is_overdue(booking, now=now)
+    if booking.status not in bookings.LIVE or booking.starts_at <= now or over:
         raise NotCancellable(
             f"booking {booking.code} can no longer be moved", status=booking.status.value
         )
@@ -105,6 +106,7 @@ def reseat(
     booking.starts_at, booking.ends_at = wanted.during.start, wanted.during.end
     booking.coaching_starts_at = seats.coached.start if seats.coached else None
     booking.coaching_ends_at = seats.coached.end if seats.coached else None
+    booking.facts = drafts.facts(studio, wanted, seats)
     booking.simulator_minutes = wanted.simulator_minutes
     booking.price_minor = wanted.basket.total_minor
     booking.revision += 1
@@ -164,6 +166,7 @@ def _fund_again(
         attempt=booking.funding,
     )
     booking.funding += 1
+    booking.due_at = None
     need = drafts.need(booking)
     credits.hold(session, need=need, cause=cause)
     kept = given_up * (100 - price.percent) // 100

@@ -8,6 +8,7 @@ from sqlmodel import Session
 
 from booking_engine import attention
 from booking_engine.booking import allocator, block_time, bookings, pricing
+from booking_engine.booking.bookings import NotCancellable
 from booking_engine.booking.models import Booking
 from booking_engine.booking.policies import Actor
 from booking_engine.catalog.studio import Studio
@@ -50,6 +51,8 @@ def cancel_coaching(
     """
     booking = bookings.lock(session, studio_id=studio.id, booking_id=booking_id)
     bookings.refuse_begun(booking, bookings.LIVE, now=now)
+    if booking.due_at is not None:
+        raise NotCancellable(f"booking {booking.code} waits to be paid; pay it or cancel all of it")
     if booking.coaching_starts_at is None:
         raise NoCoaching(f"booking {booking.code} has no coaching")
     cause = Cause("coaching_cancelled", booking.code, actor.value, now)

@@ -1,11 +1,14 @@
 """What a session costs: the cheapest products that cover the credits it burns. Pure."""
 
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 
 from booking_engine.catalog.studio import Product
+from booking_engine.eligibility import ANYTHING
 from booking_engine.errors import Invalid
+from booking_engine.ledger.models import CreditKind
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +35,7 @@ class _Offer:
 def cheapest(
     products: tuple[Product, ...], *, simulator_minutes: int, coaching_sessions: int
 ) -> Basket:
-    """Return the cheapest products that cover both kinds; raises `NotForSale`.
+    """Return the cheapest products for any session that cover both kinds; raises `NotForSale`.
 
     Of equally cheap baskets the one that leaves the least over wins.
     """
@@ -56,6 +59,26 @@ def price_minor(
     return None if offer is None else offer.total_minor
 
 
+def singles(products: Iterable[Product]) -> dict[CreditKind, Product]:
+    """Return the product that sells each kind by the piece.
+
+    It grants that kind alone, as little of it as any product does, and is the cheapest that does.
+    """
+    found: dict[CreditKind, Product] = {}
+    for product in sorted(products, key=lambda each: (_granted(each), each.price_minor)):
+        if product.only != ANYTHING:
+            continue
+        if product.simulator_minutes and not product.coaching_sessions:
+            found.setdefault(CreditKind.SIMULATOR_MINUTES, product)
+        if product.coaching_sessions and not product.simulator_minutes:
+            found.setdefault(CreditKind.COACHING_SESSIONS, product)
+    return found
+
+
+def _granted(product: Product) -> int:
+    return product.simulator_minutes + product.coaching_sessions
+
+
 @lru_cache(maxsize=4096)
 def _offer(products: tuple[Product, ...], minutes: int, sessions: int) -> _Offer | None:
     """Cover what is still needed, one unit at a time, smallest needs first.
@@ -67,7 +90,7 @@ def _offer(products: tuple[Product, ...], minutes: int, sessions: int) -> _Offer
     useful = [
         (position, product)
         for position, product in enumerate(products)
-        if product.simulator_minutes or product.coaching_sessions
+        if _granted(product) and product.only == ANYTHING
     ]
     for need in sorted(_needs(useful, minutes, sessions), key=sum):
         if need == (0, 0):

@@ -84,6 +84,7 @@ def due(now: datetime) -> tuple[ColumnElement[bool], ...]:
         final,
         recent | (col(Booking.status) == BookingStatus.CONFIRMED),
         col(Booking.forgiven_at).is_(None),
+        col(Booking.due_at).is_(None),
         tracking.tracked(),
         ~has_strike,
     )

@@ -8,10 +8,12 @@ from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
 
+from booking_engine import eligibility
 from booking_engine.booking import pricing
 from booking_engine.booking.pricing import Basket
 from booking_engine.catalog import schedules
 from booking_engine.catalog.studio import Coach, Location, Policy, Service, Simulator, Studio
+from booking_engine.eligibility import Facts
 from booking_engine.errors import Invalid
 from booking_engine.intervals import Interval, covers, from_minutes, to_minutes
 
@@ -55,6 +57,16 @@ class Terms:
     simulator_minutes: int
     coaching_sessions: int
     basket: Basket
+
+    def facts(self, coach: str | None = None) -> Facts:
+        """Return what decides which credits may pay for it; the coach is whoever serves."""
+        return eligibility.facts(
+            starts_at=self.during.start,
+            zone=self.location.zone,
+            location=self.location.handle,
+            service=self.service.handle,
+            coach=coach or (self.coach.handle if self.coach else None),
+        )
 
 
 @dataclass(frozen=True, slots=True)

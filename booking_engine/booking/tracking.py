@@ -38,16 +38,18 @@ def final_at(booking: Booking) -> datetime:
 def is_missed(booking: Booking, studio: Studio, *, now: datetime) -> bool:
     """Tell whether nobody has come so far: fifteen minutes are over without a check-in."""
     unseen = booking.status is BookingStatus.CONFIRMED and booking.starts_at + LATE < now
-    return unseen and is_tracked(booking, studio)
+    return unseen and booking.due_at is None and is_tracked(booking, studio)
 
 
 def status_at(booking: Booking, studio: Studio, *, now: datetime) -> BookingStatus:
     """Return a booking's status as it is now, also where no job has written it yet.
 
-    A missed session reads as a no-show at once, provisionally until `final_at`; any other session
-    that is over is completed.
+    What was not paid in time is over. A missed session reads as a no-show at once, provisionally
+    until `final_at`; any other session that has ended is completed.
     """
+    is_live = booking.status in (BookingStatus.CONFIRMED, BookingStatus.CHECKED_IN)
+    if is_live and booking.due_at is not None and booking.due_at <= now:
+        return BookingStatus.CANCELLED
     if is_missed(booking, studio, now=now):
         return BookingStatus.NO_SHOW
-    is_live = booking.status in (BookingStatus.CONFIRMED, BookingStatus.CHECKED_IN)
     return BookingStatus.COMPLETED if is_live and booking.ends_at <= now else booking.status

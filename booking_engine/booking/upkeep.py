@@ -23,6 +23,7 @@ from booking_engine.booking.series_models import (
     SeriesStatus,
 )
 from booking_engine.catalog.studio import Location, Studio
+from booking_engine.eligibility import UNKNOWN
 from booking_engine.errors import DomainError
 from booking_engine.intervals import Interval
 from booking_engine.ledger import credits, lots, wallets
@@ -53,7 +54,7 @@ _DUE = text("""
         FROM lot
         WHERE (live.status = 'paused' OR waiting.starts_at IS NOT NULL)
           AND lot.studio_id = live.studio_id AND lot.wallet_id = live.wallet_id
-          AND available > 0
+          AND available > 0 AND only_for IS NULL
           AND (expires_at IS NULL OR expires_at > coalesce(waiting.starts_at, :now))
     ) purse ON true
     WHERE live.due_at <= :now
@@ -299,7 +300,7 @@ def _resume(session: Session, kept: Kept, now: datetime) -> bool:
         CreditKind.COACHING_SESSIONS: series.coaching_sessions,
     }
     for kind, quantity in needed.items():
-        if lots.spendable(owned, kind, starts_at=starts_at, now=now) < quantity:
+        if lots.spendable(owned, kind, starts_at=starts_at, now=now, facts=UNKNOWN) < quantity:
             return False
     series.status, series.paused_at, series.unfunded_in_a_row = SeriesStatus.ACTIVE, None, 0
     return True

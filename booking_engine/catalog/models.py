@@ -125,6 +125,7 @@ class Product(SQLModel, table=True):
     price_minor: int = Field(sa_type=BigInteger)
     grants: dict[str, int] = Field(sa_type=JSONB)
     valid_days: int | None = None
+    only_for: dict[str, list[str]] | None = Field(default=None, sa_type=JSONB(none_as_null=True))
     position: int
     retired_at: datetime | None = None
 

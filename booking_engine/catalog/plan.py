@@ -164,6 +164,7 @@ def _wanted(file: StudioFile) -> Iterator[tuple[str, str, type[SQLModel], dict[s
             "price_minor": file.price_minor(product),
             "grants": product.grants.model_dump(exclude_defaults=True),
             "valid_days": product.valid_days,
+            "only_for": product.only.eligibility().frozen() if product.only else None,
             "position": at,
         }
         yield "product", str(product.variant), models.Product, values

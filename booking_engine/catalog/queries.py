@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo
 
 from sqlmodel import Session, col, select
 
+from booking_engine import eligibility
 from booking_engine.catalog import models
 from booking_engine.catalog.models import ResourceKind
 from booking_engine.catalog.schedules import parse_hours, parse_ranges
@@ -137,9 +138,17 @@ def read_policy(policy: dict[str, object]) -> Policy:
     if not isinstance(tiers, list):
         raise TypeError("a stored policy has its cancel tiers")
     numbers = {name: value for name, value in policy.items() if isinstance(value, int)}
+    shortfall = str(policy.get("shortfall", "forgive"))
     cancel = tuple(CancelTier(hours=tier["hours"], percent=tier["percent"]) for tier in tiers)
     attendance = str(policy.get("attendance", "none"))
-    return Policy(**numbers, cancel=cancel, attendance=attendance)
+    gift_expiry_from = str(policy.get("gift_expiry_from", "claim"))
+    return Policy(
+        **numbers,
+        cancel=cancel,
+        attendance=attendance,
+        gift_expiry_from=gift_expiry_from,
+        shortfall=shortfall,
+    )
 
 
 def _location(row: models.Location) -> Location:
@@ -196,4 +205,5 @@ def _product(row: models.Product) -> Product:
         simulator_minutes=row.grants.get("simulator_minutes", 0),
         coaching_sessions=row.grants.get("coaching_sessions", 0),
         valid_days=row.valid_days,
+        only=eligibility.thaw(row.only_for),
     )

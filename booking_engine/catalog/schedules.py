@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
+from booking_engine.eligibility import WEEKDAYS
 from booking_engine.intervals import from_minutes, merge, subtract, to_minutes
 
 DAY_MINUTES = 24 * 60
-WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 
 # For each weekday, Monday first: (start, end) in wall-clock minutes from midnight; an end beyond
 # 1440 lies in the next day.
@@ -47,7 +47,7 @@ def parse_hours(hours: Mapping[str, Sequence[str]]) -> WeeklyHours:
     week: list[list[tuple[int, int]]] = [[] for _ in WEEKDAYS]
     given: set[int] = set()
     for days, windows in hours.items():
-        for weekday in _parse_days(days):
+        for weekday in parse_days(days):
             if weekday in given:
                 raise ValueError(f"{WEEKDAYS[weekday]} is given twice")
             given.add(weekday)
@@ -137,7 +137,8 @@ def local_date(minutes: int, zone: ZoneInfo) -> date:
     return datetime.fromtimestamp(minutes * 60, zone).date()
 
 
-def _parse_days(days: str) -> range | list[int]:
+def parse_days(days: str) -> range | list[int]:
+    """Read `mon` or `fri-sun` as numbers from Monday, 0; raises `ValueError`."""
     names = days.lower().split("-")
     if len(names) > 2 or any(name not in WEEKDAYS for name in names):
         raise ValueError(f'"{days}" is no weekday; write one of {", ".join(WEEKDAYS)} or "mon-fri"')

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from zoneinfo import ZoneInfo
 
 from booking_engine.catalog.schedules import LocalRange, WeeklyHours
+from booking_engine.eligibility import ANYTHING, Only
 from booking_engine.errors import Invalid
 
 
@@ -28,6 +29,8 @@ class Policy:
     free_moves: int = 1
     bay_freeze_minutes: int = 120
     attendance: str = "none"  # or "staff": whom they do not check in has missed the session
+    gift_expiry_from: str = "claim"  # or "purchase": when the days of a gift begin to count
+    shortfall: str = "forgive"
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +122,7 @@ class Product:
     simulator_minutes: int
     coaching_sessions: int
     valid_days: int | None
+    only: Only = ANYTHING  # the sessions that its credits pay for
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,8 @@ from zoneinfo import ZoneInfo
 from babel.numbers import get_currency_precision, list_currencies
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
-from booking_engine.catalog.schedules import parse_hours, parse_range
+from booking_engine.catalog.schedules import parse_days, parse_hours, parse_range
+from booking_engine.eligibility import WEEKDAYS, Only
 
 Path = tuple[str | int, ...]
 _HEADER = re.compile(r"\s*(\[\[?)\s*([A-Za-z0-9_-]+)\s*\]\]?")
@@ -109,6 +110,9 @@ class PolicyPart(_Part):
     free_moves: Annotated[int, Field(ge=0, le=10)] = 1
     bay_freeze_minutes: Annotated[int, Field(ge=0, le=60 * 24 * 30)] = 120
     attendance: Literal["none", "staff"] = "none"
+    gift_expiry_from: Literal["claim", "purchase"] = "claim"
+    # What becomes of credits that were used before their order was refunded: let go, or owed.
+    shortfall: Literal["forgive", "debt"] = "forgive"
 
 
 class RangePart(_Part):
@@ -188,6 +192,31 @@ class GrantsPart(_Part):
     coaching_sessions: Annotated[int, Field(ge=0, le=100_000)] = 0
 
 
+class OnlyPart(_Part):
+    """`product.only`: the sessions that its credits pay for; what is left out is not limited."""
+
+    weekdays: list[str] = []
+    locations: list[str] = []
+    services: list[str] = []
+    coaches: list[str] = []
+
+    def model_post_init(self, context: object, /) -> None:
+        """Refuse days that are none, and a limit that limits nothing."""
+        if not any((self.weekdays, self.locations, self.services, self.coaches)):
+            raise ValueError('name what it is limited to, as in { weekdays = ["mon-fri"] }')
+        parse_hours({days: [] for days in self.weekdays})
+
+    def eligibility(self) -> Only:
+        """Return what it says, the days one by one."""
+        days = [day for day in range(7) for named in self.weekdays if day in parse_days(named)]
+        return Only(
+            tuple(WEEKDAYS[day] for day in days),
+            tuple(self.locations),
+            tuple(self.services),
+            tuple(self.coaches),
+        )
+
+
 class ProductPart(_Part):
     """`[[product]]`"""
 
@@ -196,6 +225,7 @@ class ProductPart(_Part):
     price: str
     grants: GrantsPart
     valid_days: Annotated[int, Field(ge=1, le=36_500)] | None = None
+    only: OnlyPart | None = None
 
 
 class StudioFile(_Part):
@@ -305,6 +335,11 @@ def _place_contradictions(studio: StudioFile) -> Iterator[tuple[Path, str]]:
 
 
 def _product_contradictions(studio: StudioFile) -> Iterator[tuple[Path, str]]:
+    named = {
+        "locations": {location.handle for location in studio.location},
+        "services": {service.handle for service in studio.service},
+        "coaches": {coach.handle for coach in studio.coach},
+    }
     for number, product in enumerate(studio.product):
         try:
             studio.price_minor(product)
@@ -312,6 +347,11 @@ def _product_contradictions(studio: StudioFile) -> Iterator[tuple[Path, str]]:
             yield ("product", number, "price"), str(error)
         if not (product.grants.simulator_minutes or product.grants.coaching_sessions):
             yield ("product", number, "grants"), "a product grants something"
+        for name, known in named.items():
+            for each in getattr(product.only, name, ()):
+                if each not in known:
+                    what = {"locations": "location", "services": "service", "coaches": "coach"}
+                    yield ("product", number, "only"), f'no {what[name]} is called "{each}"'
 
 
 def _coaching_contradictions(coaching: CoachingPart) -> Iterator[tuple[Path, str]]:

@@ -5,7 +5,7 @@ CHECKs on the lot are the second wall.
 """
 
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -13,12 +13,13 @@ from uuid import UUID
 from sqlalchemy.dialects.postgresql import insert
 from sqlmodel import Session, col, delete, select
 
+from booking_engine.eligibility import UNKNOWN, Facts
 from booking_engine.errors import Unfunded
 from booking_engine.ledger import lots as rules
 from booking_engine.ledger import transfers
 from booking_engine.ledger.lots import Funds, Purse, Share
 from booking_engine.ledger.models import Bucket, CreditKind, Draw, Lot, Transfer
-from booking_engine.ledger.transfers import Cause, Overdrawn
+from booking_engine.ledger.transfers import WITHDRAWN, Cause, Overdrawn
 
 
 class NotEnoughCredits(Unfunded):
@@ -54,6 +55,7 @@ class Grant:
     line_item_id: int | None = None
     unit_index: int | None = None
     paid_minor: int = 0
+    only_for: dict[str, list[str]] | None = None
 
 
 def grant(
@@ -71,6 +73,7 @@ def grant(
         line_item_id=wanted.line_item_id,
         unit_index=wanted.unit_index,
         paid_minor=wanted.paid_minor,
+        only_for=wanted.only_for or None,
         expires_at=wanted.expires_at,
         granted_at=cause.at,
     )
@@ -123,6 +126,7 @@ class Need:
     starts_at: datetime
     attempt: int = 1
     order_ids: tuple[int, ...] = ()
+    facts: Facts = UNKNOWN
 
 
 HOLD = f"""
@@ -157,7 +161,7 @@ def share_out(owned: Sequence[Purse], *, need: Need, now: datetime) -> list[Shar
     """
     if need.order_ids:
         owned = [lot for lot in owned if lot.order_id in need.order_ids]
-    when = {"starts_at": need.starts_at, "now": now}
+    when: dict[str, Any] = {"starts_at": need.starts_at, "now": now, "facts": need.facts}
     available = {kind: rules.spendable(owned, kind, **when) for kind in need.quantities}
     if any(quantity > available[kind] for kind, quantity in need.quantities.items()):
         raise NotEnoughCredits(need.quantities, available)
@@ -196,7 +200,8 @@ def give_back(
     """End a booking's draws: `percent` returns to the lots it came from, the rest is spent.
 
     Returns what came back per kind. What comes back to a lot that expired meanwhile is written as
-    expired at once (D3). Draws of other than these `kinds` stay as they are.
+    expired at once (D3), what comes back to a unit that the shop took back as revoked (D5). Draws
+    of other than these `kinds` stay as they are.
     """
     totals = dict.fromkeys(CreditKind, 0)
     for draw, lot in draws_of(session, studio_id=studio_id, booking_id=booking_id):
@@ -207,10 +212,13 @@ def give_back(
         key = f"end:{booking_id}:{attempt}:{lot.id}"
         if back:
             _move(session, lot, (Bucket.HELD, Bucket.AVAILABLE), back, f"{key}:back", cause)
-            totals[lot.kind] += back
+            totals[lot.kind] += back if lot.withdrawn_at is None else 0
         if kept:
             _move(session, lot, (Bucket.HELD, Bucket.SPENT), kept, f"{key}:kept", cause)
-        if back and not rules.is_live(lot, cause.at):
+        if back and lot.withdrawn_at is not None:
+            gone = replace(cause, reason=WITHDRAWN)
+            _move(session, lot, (Bucket.AVAILABLE, Bucket.REVOKED), back, f"{key}:revoked", gone)
+        elif back and not rules.is_live(lot, cause.at):
             _move(session, lot, (Bucket.AVAILABLE, Bucket.EXPIRED), back, f"{key}:expired", cause)
         draw.held = 0
     session.flush()

@@ -7,8 +7,11 @@ from typing import Any, NamedTuple, Protocol, TypeVar
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
+from booking_engine import eligibility
+from booking_engine.eligibility import Facts, Frozen
 from booking_engine.ledger.models import CreditKind
 
+PROCEEDS_WITHIN = timedelta(hours=24)
 NEVER = datetime.max.replace(tzinfo=UTC)
 
 
@@ -33,6 +36,8 @@ class Purse(Protocol):
     def granted_at(self) -> datetime: ...  # noqa: D102
     @property
     def frozen_at(self) -> datetime | None: ...  # noqa: D102
+    @property
+    def only_for(self) -> Frozen | None: ...  # noqa: D102
 
 
 class Funds(NamedTuple):
@@ -47,22 +52,27 @@ class Funds(NamedTuple):
     expires_at: datetime | None
     granted_at: datetime
     frozen_at: datetime | None
+    only_for: Frozen | None = None
 
     @classmethod
     def read(cls, row: Sequence[Any]) -> "Funds":
         """Read a row of `SPENDABLE`, from the driver or from its JSON."""
-        lot_id, kind, *numbers, expires_at, granted_at, frozen_at = row
-        return cls(
-            lot_id if isinstance(lot_id, UUID) else UUID(lot_id),
-            CreditKind(kind),
-            *numbers,
-            *(_instant(each) for each in (expires_at, granted_at, frozen_at)),
+        lot_id, kind, *numbers, expires_at, granted_at, frozen_at, only_for = row
+        return cls._make(
+            (
+                lot_id if isinstance(lot_id, UUID) else UUID(lot_id),
+                CreditKind(kind),
+                *numbers,
+                *(_instant(each) for each in (expires_at, granted_at, frozen_at)),
+                only_for,
+            )
         )
 
 
 # The lots of a wallet that have anything left; `Funds.read` reads its rows.
 SPENDABLE = """
-    SELECT id, kind, available, priority, paid_minor, order_id, expires_at, granted_at, frozen_at
+    SELECT id, kind, available, priority, paid_minor, order_id, expires_at, granted_at, frozen_at,
+           only_for
     FROM lot
     WHERE studio_id = %(studio_id)s AND wallet_id = %(wallet_id)s AND available > 0
 """
@@ -101,8 +111,16 @@ def is_usable(lot: Purse, at: datetime) -> bool:
     return lot.frozen_at is None and is_live(lot, at)
 
 
+def at_risk(frozen_at: datetime | None, *, starts_at: datetime) -> bool:
+    """Tell whether a session would go if the dispute that froze its lot were lost (D12).
+
+    What begins within a day of the dispute proceeds in any case.
+    """
+    return frozen_at is not None and starts_at > frozen_at + PROCEEDS_WITHIN
+
+
 def in_order_of_use(lots: Iterable[P]) -> list[P]:
-    """Sort by priority, then soonest expiry, promotional before paid, oldest, id (D1)."""
+    """Sort by priority, soonest expiry, promotional before paid, narrowest, oldest, id (D1)."""
     return sorted(
         lots,
         key=lambda lot: (
@@ -110,6 +128,7 @@ def in_order_of_use(lots: Iterable[P]) -> list[P]:
             lot.expires_at is None,
             lot.expires_at or NEVER,
             lot.paid_minor > 0,
+            eligibility.thaw(lot.only_for).breadth,
             lot.granted_at,
             lot.id,
         ),
@@ -117,18 +136,34 @@ def in_order_of_use(lots: Iterable[P]) -> list[P]:
 
 
 def spendable(
-    lots: Iterable[Purse], kind: CreditKind, *, starts_at: datetime, now: datetime
+    lots: Iterable[Purse],
+    kind: CreditKind,
+    *,
+    starts_at: datetime,
+    now: datetime,
+    facts: Facts | None = None,
 ) -> int:
-    """Return how much of a kind could pay for a session that starts then."""
-    return sum(lot.available for lot in _eligible(lots, kind, starts_at, now))
+    """Return how much of a kind could pay for a session that starts then; see `can_pay`."""
+    when = {"starts_at": starts_at, "now": now}
+    return sum(
+        lot.available for lot in lots if lot.kind is kind and can_pay(lot, **when, facts=facts)
+    )
 
 
 def share_out(
-    lots: Sequence[Purse], kind: CreditKind, quantity: int, *, starts_at: datetime, now: datetime
+    lots: Iterable[Purse],
+    kind: CreditKind,
+    quantity: int,
+    *,
+    starts_at: datetime,
+    now: datetime,
+    facts: Facts | None = None,
 ) -> list[Share]:
     """Take `quantity` from the eligible lots in order of use; may come out short."""
+    when = {"starts_at": starts_at, "now": now}
+    eligible = [lot for lot in lots if lot.kind is kind and can_pay(lot, **when, facts=facts)]
     shares, missing = [], quantity
-    for lot in in_order_of_use(_eligible(lots, kind, starts_at, now)):
+    for lot in in_order_of_use(eligible):
         taken = min(lot.available, missing)
         if taken > 0:
             shares.append(Share(lot.id, kind, taken))
@@ -136,10 +171,13 @@ def share_out(
     return shares
 
 
-def _eligible(lots: Iterable[P], kind: CreditKind, starts_at: datetime, now: datetime) -> list[P]:
-    return [
-        lot for lot in lots if lot.kind is kind and is_live(lot, starts_at) and is_usable(lot, now)
-    ]
+def can_pay(lot: Purse, *, starts_at: datetime, now: datetime, facts: Facts | None = None) -> bool:
+    """Tell whether the lot can be drawn now for a session that starts then and has these facts.
+
+    Without facts it is about no session in particular, and no limit to some of them counts (D1).
+    """
+    is_meant = facts is None or eligibility.thaw(lot.only_for).allows(facts)
+    return is_meant and is_live(lot, starts_at) and is_usable(lot, now)
 
 
 def returned(share: int, percent: int, kind: CreditKind) -> int:

@@ -19,9 +19,12 @@ from sqlalchemy import (
     event,
     text,
 )
+from sqlalchemy.dialects.postgresql import JSONB
 from sqlmodel import Field, SQLModel
 
 from booking_engine.orm import EnumText, belongs_to, new_id, one_of
+
+PRIORITY = 50  # of a lot whose product or giver says nothing else
 
 
 class CreditKind(StrEnum):
@@ -47,6 +50,8 @@ class AliasKind(StrEnum):
 
     CUSTOMER = "customer"
     ORDER = "order"
+    EMAIL = "email"  # the keyed hash of an address that the shop has verified
+    TEST = "test"  # what test orders grant, apart from everything real
 
 
 class Wallet(SQLModel, table=True):
@@ -58,6 +63,7 @@ class Wallet(SQLModel, table=True):
     studio_id: int = Field(foreign_key="studio.id", sa_type=BigInteger)
     id: UUID = Field(default_factory=new_id)
     created_at: datetime
+    erased_at: datetime | None = None  # its person asked to be forgotten; nobody uses it any more
 
 
 class WalletAlias(SQLModel, table=True):
@@ -100,6 +106,11 @@ class Lot(SQLModel, table=True):
         CheckConstraint("paid_minor >= 0", name="paid_minor"),
         Index("ix_lot_studio_id_wallet_id_kind", "studio_id", "wallet_id", "kind"),
         Index("ix_lot_studio_id_order_id", "studio_id", "order_id"),
+        Index(
+            "ix_lot_expires_at",
+            "expires_at",
+            postgresql_where=text("available > 0 AND expires_at IS NOT NULL"),
+        ),
     )
 
     studio_id: int = Field(sa_type=BigInteger)
@@ -118,10 +129,12 @@ class Lot(SQLModel, table=True):
     line_item_id: int | None = Field(default=None, sa_type=BigInteger)
     unit_index: int | None = None
     paid_minor: int = Field(default=0, sa_type=BigInteger)
-    priority: int = 50
+    priority: int = PRIORITY
     expires_at: datetime | None = None
     granted_at: datetime
     withdrawn_at: datetime | None = None  # its unit is no longer wanted: refunded, edited away
+    # For which sessions it is meant, as its product said when it was granted; NULL means all.
+    only_for: dict[str, list[str]] | None = Field(default=None, sa_type=JSONB(none_as_null=True))
     frozen_at: datetime | None = None  # since when its payment is disputed; nothing may be drawn
 
 
@@ -201,9 +214,17 @@ class LotExtension(SQLModel, table=True):
     at: datetime
 
 
+# The one way around it: `SET LOCAL simstudio.erasing` to `person` lets the trail's free words be
+# blanked, to `studio` lets a whole tenant go (product rule D13; see booking_engine/erasing.py).
 APPEND_ONLY = """
 CREATE OR REPLACE FUNCTION refuse_change() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
+    IF TG_OP = 'DELETE' AND current_setting('simstudio.erasing', true) = 'studio'
+        OR TG_OP = 'UPDATE' AND TG_TABLE_NAME = 'audit_entry'
+            AND current_setting('simstudio.erasing', true) = 'person'
+    THEN
+        RETURN NULL;
+    END IF;
     RAISE EXCEPTION USING MESSAGE = TG_TABLE_NAME || ' is append-only',
         ERRCODE = 'restrict_violation';
 END

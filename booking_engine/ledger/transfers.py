@@ -11,6 +11,9 @@ from sqlmodel import Session, col, select
 from booking_engine.errors import Conflict
 from booking_engine.ledger.models import Bucket, Lot, Transfer
 
+# Why the credits of a unit go that the shop took back; its return undoes just these.
+WITHDRAWN = "withdrawn"
+
 _INSIDE = [bucket for bucket in Bucket if bucket is not Bucket.ISSUED]
 
 

@@ -1,13 +1,24 @@
 """Whose lots these are: wallets, and the outside names under which they are found."""
 
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import tuple_
+from sqlalchemy import text, tuple_
 from sqlalchemy.dialects.postgresql import insert
-from sqlmodel import Session, col, select, update
+from sqlmodel import Session, col, delete, select
 
+from booking_engine.errors import Unavailable
 from booking_engine.ledger.models import AliasKind, Wallet, WalletAlias
+
+_LOCK_ORDER = text("SELECT pg_advisory_xact_lock(hashtextextended(:name, 0))")
+
+
+class WalletMoved(Unavailable):
+    """The wallet went into another one while we were on our way to it; ask again for its owner."""
+
+    def __init__(self) -> None:
+        super().__init__("that customer's credits have just moved", retry_after_seconds=1)
 
 
 def of_customer(session: Session, *, studio_id: int, customer_id: int, now: datetime) -> Wallet:
@@ -20,22 +31,50 @@ def of_order(session: Session, *, studio_id: int, order_id: int, now: datetime) 
     return _of(session, studio_id, AliasKind.ORDER, str(order_id), now)
 
 
+def of_test(session: Session, *, studio_id: int, name: str, now: datetime) -> Wallet:
+    """Return the wallet of somebody's test orders: nothing in it is real (D9)."""
+    return _of(session, studio_id, AliasKind.TEST, name, now)
+
+
 def find_order(session: Session, *, studio_id: int, order_id: int) -> Wallet | None:
     """Return the wallet of an order that named no customer, None where there never was one."""
     return _find(session, studio_id, AliasKind.ORDER, str(order_id))
 
 
 def name_order(session: Session, *, studio_id: int, order_id: int, wallet_id: UUID) -> None:
-    """Let an order without a customer be known by this wallet from now on."""
+    """Let an order be known by this wallet from now on."""
+    _name(session, studio_id, AliasKind.ORDER, str(order_id), wallet_id)
+
+
+def name_customer(session: Session, *, studio_id: int, customer_id: int, wallet_id: UUID) -> None:
+    """Let a customer be known by this wallet from now on."""
+    _name(session, studio_id, AliasKind.CUSTOMER, str(customer_id), wallet_id)
+
+
+def name_address(session: Session, *, studio_id: int, address: bytes, wallet_id: UUID) -> None:
+    """Let the keyed hash of a verified address be known by this wallet, and by no other one.
+
+    An address that the wallet had before is not its own any more.
+    """
+    drop_address(session, studio_id=studio_id, wallet_id=wallet_id)
+    _name(session, studio_id, AliasKind.EMAIL, address.hex(), wallet_id)
+
+
+def drop_address(session: Session, *, studio_id: int, wallet_id: UUID) -> None:
+    """Forget the address of a wallet."""
     session.exec(
-        update(WalletAlias)
-        .where(
+        delete(WalletAlias).where(
             col(WalletAlias.studio_id) == studio_id,
-            col(WalletAlias.kind) == AliasKind.ORDER,
-            col(WalletAlias.value) == str(order_id),
+            col(WalletAlias.kind) == AliasKind.EMAIL,
+            col(WalletAlias.wallet_id) == wallet_id,
         )
-        .values(wallet_id=wallet_id)
     )
+
+
+def find_address(session: Session, *, studio_id: int, addresses: Sequence[bytes]) -> Wallet | None:
+    """Return the wallet of whoever has verified an address, given as its keyed hashes."""
+    found = (_find(session, studio_id, AliasKind.EMAIL, each.hex()) for each in addresses)
+    return next((wallet for wallet in found if wallet is not None), None)
 
 
 def find_customer(session: Session, *, studio_id: int, customer_id: int) -> Wallet | None:
@@ -43,13 +82,30 @@ def find_customer(session: Session, *, studio_id: int, customer_id: int) -> Wall
     return _find(session, studio_id, AliasKind.CUSTOMER, str(customer_id))
 
 
+def lock_orders(session: Session, *, studio_id: int, order_ids: Iterable[int]) -> None:
+    """Queue behind everybody who works on these orders of the shop; taken before any wallet."""
+    for order_id in sorted(set(order_ids)):
+        session.execute(_LOCK_ORDER, {"name": f"order:{studio_id}:{order_id}"})
+
+
 def lock(session: Session, *, studio_id: int, wallet_id: UUID) -> None:
-    """Queue behind every other change of this wallet; taken before days, bookings and lots."""
-    session.exec(
+    """Queue behind every other change of this wallet; taken before days, bookings and lots.
+
+    Raises `WalletMoved` for one that was merged into another.
+    """
+    found = session.exec(
         select(Wallet.id)
         .where(col(Wallet.studio_id) == studio_id, col(Wallet.id) == wallet_id)
         .with_for_update(key_share=True)
-    ).one()
+    ).first()
+    if found is None:
+        raise WalletMoved
+
+
+def lock_all(session: Session, *, studio_id: int, wallet_ids: Iterable[UUID]) -> None:
+    """Lock several wallets, in one order for everybody; raises `WalletMoved`."""
+    for wallet_id in sorted(set(wallet_ids)):
+        lock(session, studio_id=studio_id, wallet_id=wallet_id)
 
 
 def lock_free(session: Session, *, wallets: set[tuple[int, UUID]]) -> list[tuple[int, UUID]]:
@@ -98,3 +154,14 @@ def _find(session: Session, studio_id: int, kind: AliasKind, value: str) -> Wall
             col(WalletAlias.value) == value,
         )
     ).first()
+
+
+def _name(session: Session, studio_id: int, kind: AliasKind, value: str, wallet_id: UUID) -> None:
+    named = insert(WalletAlias).values(
+        studio_id=studio_id, kind=kind, value=value, wallet_id=wallet_id
+    )
+    session.execute(
+        named.on_conflict_do_update(
+            index_elements=["studio_id", "kind", "value"], set_={"wallet_id": wallet_id}
+        )
+    )

@@ -67,6 +67,7 @@ def _view(item: AttentionItem, zone: ZoneInfo) -> dict[str, Any]:
         "key": item.key,
         "detail": item.detail,
         "facts": item.facts,
+        "proposed": next(iter(attention.choices(item)), None),
         "choices": list(attention.choices(item)),
         "raised_at": local(item.raised_at, zone),
         "resolved_at": local(item.resolved_at, zone) if item.resolved_at else None,

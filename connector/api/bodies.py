@@ -49,6 +49,7 @@ def _has_offset(value: datetime) -> datetime:
 
 
 Instant = Annotated[datetime, BeforeValidator(_written_out), AfterValidator(_has_offset)]
+LocalDate = Annotated[date, BeforeValidator(_local_date)]
 Minutes = Annotated[StrictInt, Field(ge=5, le=1440)]
 Handle = Annotated[str, Field(min_length=1, max_length=63)]
 
@@ -92,6 +93,12 @@ class SessionBody(_Body):
         )
 
 
+class QuoteBody(_Body):
+    """Sessions that somebody wants to pay for together."""
+
+    sessions: Annotated[list[SessionBody], Field(min_length=1, max_length=12)]
+
+
 class CancelBody(_Body):
     """Why a booking is cancelled; `part` names the only part of it that is."""
 
@@ -111,7 +118,7 @@ class SeriesBody(SessionBody):
 
     every_weeks: Annotated[StrictInt, Field(ge=1, le=2)]
     count: Annotated[StrictInt, Field(ge=1, le=520)] | None = None
-    until: Annotated[date, BeforeValidator(_local_date)] | None = None
+    until: LocalDate | None = None
 
     @model_validator(mode="after")
     def _one_end(self) -> "SeriesBody":
@@ -233,6 +240,13 @@ class ReasonBody(_Body):
     reason: Reason
 
 
+class ExtendBody(_Body):
+    """Until when a lot shall live, and why."""
+
+    until: Instant
+    reason: Reason
+
+
 class BlockBody(_Body):
     """When a simulator or a coach cannot be taken; `move_pinned` also moves who chose that bay."""
 
@@ -255,7 +269,30 @@ class BlockBody(_Body):
 class ResolveBody(_Body):
     """How an item of the attention list is settled, and why."""
 
-    choice: Literal["cancel", "drop_coach", "keep", "dismiss"]
+    choice: Literal["cancel", "drop_coach", "keep", "dismiss", "revoke"]
+    reason: Reason
+
+
+Amount = Annotated[StrictInt, Field(ge=1, le=10**12)]
+ShopId = Annotated[StrictInt, Field(ge=1, lt=10**18)]
+
+
+class DisputeBody(_Body):
+    """How a dispute over an order's payment stands; `reference` is the payment service's name."""
+
+    status: Literal["needs_response", "under_review", "won", "withdrawn", "lost", "accepted"]
+    kind: Literal["inquiry", "chargeback"] = "chargeback"
+    reference: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.-]{1,64}$")] = "desk"
+    amount_minor: Amount | None = None
+    reason: Reason
+
+
+class SettleBody(_Body):
+    """What a customer paid of what they owe (all of it where no amount is named), or is let off."""
+
+    customer: ShopId
+    amount_minor: Amount | None = None
+    order: ShopId | None = None
     reason: Reason
 
 
@@ -275,3 +312,17 @@ class CreditsBody(_Body):
         if self.quantity < 0 and self.expires_in_days is not None:
             raise ValueError("what is taken back does not expire")
         return self
+
+
+class ClaimBody(_Body):
+    """A code that somebody was given; blanks, dashes and case make no difference."""
+
+    code: Annotated[str, Field(min_length=1, max_length=64)]
+
+
+class StaffClaimBody(_Body):
+    """An order for which a code is wanted, or that is claimed for a customer at once."""
+
+    order: Annotated[StrictInt, Field(ge=1, lt=2**63)]
+    customer: Annotated[StrictInt, Field(ge=1, lt=10**18)] | None = None
+    reason: Reason

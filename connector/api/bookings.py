@@ -40,7 +40,7 @@ async def book(body: SessionBody, request: Request) -> Response:
 def _book(body: SessionBody, exchange: Exchange) -> Response:
     session, studio, now = exchange.session, exchange.studio, exchange.now
     identity.require_unrestricted(session, exchange.caller, studio, now=now)
-    wallet_id = identity.wallet_of(session, exchange.caller, now=now)
+    wallet_id = identity.booking_wallet_of(session, exchange.caller, now=now)
     with with_cart(studio):
         booking = bookings.book(
             session,

@@ -45,6 +45,7 @@ def _product(product: Product) -> dict[str, Any]:
     return {
         **_fields(product, "variant_id", "title", "price_minor", "valid_days"),
         "grants": _fields(product, "simulator_minutes", "coaching_sessions"),
+        "only": product.only.frozen(),
     }
 
 

@@ -1,19 +1,26 @@
 """`/api/credits`: what a customer has, and every movement that made it so."""
 
+from dataclasses import dataclass
+from datetime import date
 from typing import Annotated, Any
 from zoneinfo import ZoneInfo
 
 from fastapi import APIRouter, Query, Response
 
-from booking_engine.ledger import credits, transfers
-from booking_engine.ledger.models import Lot, Transfer
-from connector import identity
+from booking_engine.ledger import credits, debts, transfers
+from booking_engine.ledger import statements as ledger
+from booking_engine.ledger.models import CreditKind, Lot, Transfer
+from booking_engine.ledger.statements import Has, Statement
+from connector import identity, pages, statements
+from connector.api.bodies import LocalDate
 from connector.api.views import local
-from connector.exchange import Reading
+from connector.exchange import Exchange, Reading
 
 router = APIRouter(tags=["credits"])
 
 PAGE = 100
+First = Annotated[LocalDate | None, Query(alias="from")]
+Last = Annotated[LocalDate | None, Query(alias="to")]
 
 
 @router.get("/credits")
@@ -23,13 +30,15 @@ def show_credits(exchange: Reading) -> Response:
     wallet_id = identity.known_wallet_of(session, exchange.caller)
     lots = credits.of_wallet(session, studio_id=studio.id, wallet_id=wallet_id) if wallet_id else []
     zone = studio.locations[0].zone
+    owed = debts.owed(session, studio_id=studio.id, wallet_id=wallet_id) if wallet_id else 0
     balance = credits.balance(lots, now=now)
     return exchange.answer(
         200,
         {
             "wallet": str(wallet_id) if wallet_id else None,
             **{kind.value: totals for kind, totals in balance.items()},
-            "lots": [_lot_view(lot, zone) for lot in lots],
+            "owed_minor": owed,
+            "lots": [lot_view(lot, zone) for lot in lots],
         },
     )
 
@@ -55,7 +64,54 @@ def list_transfers(
     )
 
 
-def _lot_view(lot: Lot, zone: ZoneInfo) -> dict[str, Any]:
+@router.get("/credits/statement")
+def show_statement(exchange: Reading, first: First = None, last: Last = None) -> Response:
+    """Return opening, every movement and closing between two local dates, both included."""
+    found = _statement(exchange, first, last)
+    zone = exchange.studio.locations[0].zone
+    shown = statements.as_json(found.statement, found.names, zone)
+    return exchange.answer(200, {"from": str(found.first), "to": str(found.last), **shown})
+
+
+@router.get("/credits/statement.html")
+def print_statement(exchange: Reading, first: First = None, last: Last = None) -> Response:
+    """Return the statement as a page to read and to print."""
+    found = _statement(exchange, first, last)
+    zone = exchange.studio.locations[0].zone
+    return pages.page(
+        "statement.html",
+        studio=exchange.studio.name,
+        zone=str(zone).rpartition("/")[2].replace("_", " "),
+        first=f"{found.first.day} {found.first:%B %Y}",
+        last=f"{found.last.day} {found.last:%B %Y}",
+        kinds=statements.in_words(found.statement, found.names, zone),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    first: date
+    last: date
+    statement: Statement
+    names: dict[int, str]
+
+
+def _statement(exchange: Exchange, first: date | None, last: date | None) -> _Found:
+    session, studio = exchange.session, exchange.studio
+    wallet_id = identity.known_wallet_of(session, exchange.caller)
+    first, last, start, end = statements.period(studio, first, last, now=exchange.now)
+    nothing = dict.fromkeys(CreditKind, Has())
+    found = (
+        ledger.make(session, studio_id=studio.id, wallet_id=wallet_id, start=start, end=end)
+        if wallet_id
+        else Statement(nothing, [], nothing)
+    )
+    names = statements.order_names(session, studio_id=studio.id, lines=found.lines)
+    return _Found(first, last, found, names)
+
+
+def lot_view(lot: Lot, zone: ZoneInfo) -> dict[str, Any]:
+    """Return a lot as JSON."""
     return {
         "id": str(lot.id),
         "kind": lot.kind.value,
@@ -68,6 +124,7 @@ def _lot_view(lot: Lot, zone: ZoneInfo) -> dict[str, Any]:
         "expires_at": local(lot.expires_at, zone) if lot.expires_at else None,
         "order": lot.order_id,
         "line_item": lot.line_item_id,
+        "only": lot.only_for or {},
     }
 
 

@@ -31,7 +31,7 @@ def start_series(body: SeriesBody, exchange: Writing) -> Response:
     """Start a series; its near dates are paid with credits, the others hold their slots."""
     session, studio, now = exchange.session, exchange.studio, exchange.now
     identity.require_unrestricted(session, exchange.caller, studio, now=now)
-    wallet_id = identity.wallet_of(session, exchange.caller, now=now)
+    wallet_id = identity.booking_wallet_of(session, exchange.caller, now=now)
     with with_cart(studio):
         started = series.start(
             session,

@@ -7,10 +7,10 @@ from fastapi import APIRouter, Request, Response
 from starlette.concurrency import run_in_threadpool
 
 from booking_engine.catalog import queries
-from booking_engine.errors import Invalid
+from booking_engine.errors import Invalid, NotFound
 from connector.errors import Unauthenticated
 from connector.runtime import Runtime
-from shopify_gateway import deliveries, signatures
+from shopify_gateway import compliance, deliveries, signatures
 from shopify_gateway.deliveries import Headers
 
 log = structlog.get_logger(__name__)
@@ -42,9 +42,15 @@ async def receive_webhook(request: Request) -> Response:
 
 def _store(runtime: Runtime, shop: str, headers: Headers, body: bytes) -> bool:
     with runtime.transaction() as session:
+        try:
+            studio_id = queries.id_of_shop(session, shop=shop)
+        except NotFound:
+            if headers.topic not in compliance.TOPICS:
+                raise
+            return False  # that shop was forgotten: there is nothing left to show or to erase
         return deliveries.receive(
             session,
-            studio_id=queries.id_of_shop(session, shop=shop),
+            studio_id=studio_id,
             headers=headers,
             body=body,
             now=datetime.now(UTC),

@@ -35,7 +35,7 @@ def booking_views(
     seats = bookings.seats_of(session, studio_id=studio.id, bookings=found)
     paid = {
         each.id: [
-            Piece(lot.id, lot.kind, draw.quantity, draw.held)
+            Piece(lot.id, lot.kind, draw.quantity, draw.held, lot.frozen_at)
             for draw, lot in credits.draws_of(session, studio_id=studio.id, booking_id=each.id)
         ]
         for each in found
@@ -50,6 +50,7 @@ class Piece(NamedTuple):
     kind: CreditKind
     quantity: int
     held: int
+    frozen_at: datetime | None = None  # since when its payment is disputed
 
 
 def view(
@@ -87,6 +88,11 @@ def view(
         ],
         "returns_now": {"percent": percent, **coming_back},
         "created_at": local(booking.created_at, zone),
+        "pay_by": local(booking.due_at, zone) if booking.due_at else None,
+        "at_risk": any(
+            piece.held and lot_rules.at_risk(piece.frozen_at, starts_at=booking.starts_at)
+            for piece in paid
+        ),
     }
 
 

@@ -29,7 +29,7 @@ OFFERED = "offered"
 def join_waitlist(body: WaitlistBody, exchange: Writing) -> Response:
     """Wait for a session inside a window; who waits for just that already keeps that place."""
     session, studio, now = exchange.session, exchange.studio, exchange.now
-    wallet_id = identity.wallet_of(session, exchange.caller, now=now)
+    wallet_id = identity.booking_wallet_of(session, exchange.caller, now=now)
     entry = waitlist.join(session, studio=studio, wish=body.wish(), wallet_id=wallet_id, now=now)
     return exchange.answer(201, _views(exchange, [entry])[0])
 
@@ -62,6 +62,7 @@ def accept_offer(entry_id: UUID, exchange: Writing, body: AcceptBody | None = No
     session, studio, now = exchange.session, exchange.studio, exchange.now
     entry = _own(exchange, entry_id)
     identity.require_unrestricted(session, exchange.caller, studio, now=now)
+    identity.booking_wallet_of(session, exchange.caller, now=now)
     if body is not None and body.pay == "cart":
         offer, hold = waitlist.check_out(session, studio=studio, entry=entry, now=now)
         return exchange.answer(200, _offer_view(studio, entry, offer, hold))

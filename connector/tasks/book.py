@@ -1,9 +1,10 @@
-"""Writes down what the clock has already made true: lapsed holds, begun and finished sessions."""
+"""Writes down what the clock has already made true: lapsed holds and lots, sessions."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime
 
-from booking_engine.booking import attendance, bookings, holds
+from booking_engine.booking import attendance, bookings, funding, holds
+from booking_engine.ledger import lapses
 from connector import idempotency
 from connector.runtime import Runtime
 
@@ -15,8 +16,10 @@ def sweep(runtime: Runtime) -> None:
     with runtime.transaction() as session:
         idempotency.sweep(session, now=datetime.now(UTC))
     _repeat(runtime, holds.expire_due)
+    _repeat(runtime, funding.sweep)
     _repeat(runtime, bookings.begin_and_complete)
     _repeat(runtime, attendance.close_missed)
+    _repeat(runtime, lapses.expire_due)
 
 
 def _repeat(runtime: Runtime, sweep_some: Callable[..., int]) -> None:

@@ -7,6 +7,8 @@ import structlog
 from sqlalchemy.exc import OperationalError
 from sqlmodel import Session
 
+from booking_engine.errors import Unavailable
+from booking_engine.ledger.pseudonyms import Pseudonyms
 from connector.runtime import Runtime
 from shopify_gateway import deliveries
 from shopify_gateway import inbox as gateway
@@ -27,7 +29,7 @@ def drain(runtime: Runtime) -> None:
             delivery = deliveries.claim(session, now=now, skip=failed)
             if delivery is None:
                 break
-            if _handle(session, delivery, now):
+            if _handle(session, delivery, runtime.settings.privacy, now):
                 done += 1
             else:
                 failed.add(delivery.id)
@@ -35,21 +37,26 @@ def drain(runtime: Runtime) -> None:
         runtime.wakeups.poke("outbox")
 
 
-def _handle(session: Session, delivery: WebhookDelivery, now: datetime) -> bool:
+def _handle(
+    session: Session, delivery: WebhookDelivery, privacy: Pseudonyms, now: datetime
+) -> bool:
     bound = log.bind(
         delivery_id=str(delivery.id), webhook_id=delivery.webhook_id, topic=delivery.topic
     )
     try:
         with session.begin_nested():
-            outcome = gateway.handle(session, delivery=delivery, now=now)
+            outcome = gateway.handle(session, delivery=delivery, privacy=privacy, now=now)
     except deliveries.UnreadableDelivery as error:
         deliveries.fail(delivery, error=str(error), final=True, now=now)
+        gateway.forget_erased(session, delivery=delivery, privacy=privacy)
         bound.warning("delivery_dead", detail=str(error))
         return False
-    except OperationalError as error:
-        # A lock that did not come in time says nothing about the delivery: soon again, uncounted.
+    except (OperationalError, Unavailable) as error:
+        # A lock that did not come in time, or a wallet that was merged on our way to it, says
+        # nothing about the delivery: soon again, uncounted.
         deliveries.postpone(delivery, now=now)
-        bound.info("delivery_postponed", error=type(error.orig).__name__)
+        cause = error.orig if isinstance(error, OperationalError) else error
+        bound.info("delivery_postponed", error=type(cause).__name__)
         return False
     except Exception as error:  # noqa: BLE001 - see below, and it is logged
         # One poisonous delivery must not stop the queue: it gets its next try, and is visible.
@@ -57,5 +64,6 @@ def _handle(session: Session, delivery: WebhookDelivery, now: datetime) -> bool:
         bound.exception("delivery_failed", attempts=delivery.attempts)
         return False
     deliveries.finish(delivery, outcome=outcome, now=now)
+    gateway.forget_erased(session, delivery=delivery, privacy=privacy)
     bound.info("delivery_done", outcome=outcome)
     return True

@@ -11,7 +11,9 @@ log = structlog.get_logger(__name__)
 def read(runtime: Runtime) -> None:
     """Read and converge every order that is due."""
     try:
-        done = reading.read_due(runtime.transaction, runtime.admin)
+        done = reading.read_due(
+            runtime.transaction, runtime.admin, privacy=runtime.settings.privacy
+        )
     except NotConfigured as error:
         log.warning("orders_not_read", detail=str(error))
         return

@@ -41,3 +41,190 @@ CREATE TABLE strike (
 );
 
 CREATE INDEX ix_strike_studio_id_wallet_id_at ON strike (studio_id, wallet_id, at);
+CREATE INDEX ix_lot_expires_at ON lot (expires_at) WHERE available > 0 AND expires_at IS NOT NULL;
+
+-- People: merges, claims, gifts, erasure.
+ALTER TABLE wallet ADD COLUMN erased_at TIMESTAMP WITH TIME ZONE;
+ALTER TABLE wallet_alias DROP CONSTRAINT ck_wallet_alias_kind;
+ALTER TABLE wallet_alias ADD CONSTRAINT ck_wallet_alias_kind CHECK (kind IN ('customer', 'order', 'email', 'test'));
+ALTER TABLE webhook_delivery ALTER COLUMN body DROP NOT NULL;
+CREATE INDEX ix_webhook_delivery_received_at ON webhook_delivery (received_at) WHERE body IS NOT NULL;
+ALTER TABLE shop_order ADD COLUMN address BYTEA;
+CREATE INDEX ix_shop_order_address ON shop_order (studio_id, address) WHERE address IS NOT NULL;
+CREATE INDEX ix_shop_order_studio_id_wallet_id ON shop_order (studio_id, wallet_id);
+CREATE OR REPLACE FUNCTION refuse_change() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF TG_OP = 'DELETE' AND current_setting('simstudio.erasing', true) = 'studio'
+        OR TG_OP = 'UPDATE' AND TG_TABLE_NAME = 'audit_entry'
+            AND current_setting('simstudio.erasing', true) = 'person'
+    THEN
+        RETURN NULL;
+    END IF;
+    RAISE EXCEPTION USING MESSAGE = TG_TABLE_NAME || ' is append-only',
+        ERRCODE = 'restrict_violation';
+END
+$$;
+
+CREATE TABLE wallet_merge (
+    studio_id BIGINT NOT NULL,
+    removed UUID NOT NULL,
+    kept UUID NOT NULL,
+    reference TEXT NOT NULL,
+    at TIMESTAMP WITH TIME ZONE NOT NULL,
+    CONSTRAINT pk_wallet_merge PRIMARY KEY (studio_id, removed),
+    CONSTRAINT fk_wallet_merge_studio_id FOREIGN KEY(studio_id) REFERENCES studio (id)
+);
+
+CREATE INDEX ix_wallet_merge_studio_id_kept ON wallet_merge (studio_id, kept);
+
+CREATE TABLE gift (
+    studio_id BIGINT NOT NULL,
+    id UUID NOT NULL,
+    order_id BIGINT NOT NULL,
+    line_item_id BIGINT NOT NULL,
+    unit_index INTEGER NOT NULL,
+    wallet_id UUID NOT NULL,
+    valid_days INTEGER,
+    opens_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    announced_at TIMESTAMP WITH TIME ZONE,
+    claimed_at TIMESTAMP WITH TIME ZONE,
+    CONSTRAINT pk_gift PRIMARY KEY (studio_id, id),
+    CONSTRAINT uq_gift_studio_id_order_id_line_item_id_unit_index UNIQUE (studio_id, order_id, line_item_id, unit_index),
+    CONSTRAINT fk_gift_studio_id_wallet_id FOREIGN KEY(studio_id, wallet_id) REFERENCES wallet (studio_id, id),
+    CONSTRAINT fk_gift_studio_id FOREIGN KEY(studio_id) REFERENCES studio (id)
+);
+
+CREATE INDEX ix_gift_opens_at ON gift (opens_at) WHERE announced_at IS NULL;
+
+CREATE INDEX ix_gift_studio_id_wallet_id ON gift (studio_id, wallet_id);
+
+CREATE TABLE wallet_claim (
+    studio_id BIGINT NOT NULL,
+    id UUID NOT NULL,
+    order_id BIGINT NOT NULL,
+    gift_id UUID,
+    wallet_id UUID NOT NULL,
+    former_wallet_id UUID NOT NULL,
+    kind TEXT NOT NULL,
+    lots UUID[] NOT NULL,
+    bookings UUID[] NOT NULL,
+    claimed_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    claimed_by TEXT NOT NULL,
+    reverted_at TIMESTAMP WITH TIME ZONE,
+    reverted_by TEXT,
+    CONSTRAINT pk_wallet_claim PRIMARY KEY (studio_id, id),
+    CONSTRAINT fk_wallet_claim_studio_id_wallet_id FOREIGN KEY(studio_id, wallet_id) REFERENCES wallet (studio_id, id),
+    CONSTRAINT fk_wallet_claim_studio_id_former_wallet_id FOREIGN KEY(studio_id, former_wallet_id) REFERENCES wallet (studio_id, id),
+    CONSTRAINT fk_wallet_claim_studio_id_gift_id FOREIGN KEY(studio_id, gift_id) REFERENCES gift (studio_id, id),
+    CONSTRAINT ck_wallet_claim_kind CHECK (kind IN ('email', 'code', 'staff', 'gift')),
+    CONSTRAINT ck_wallet_claim_reverted CHECK ((reverted_at IS NULL) = (reverted_by IS NULL)),
+    CONSTRAINT ck_wallet_claim_gift CHECK ((kind = 'gift') = (gift_id IS NOT NULL)),
+    CONSTRAINT fk_wallet_claim_studio_id FOREIGN KEY(studio_id) REFERENCES studio (id)
+);
+
+CREATE INDEX ix_wallet_claim_studio_id_wallet_id ON wallet_claim (studio_id, wallet_id);
+
+CREATE UNIQUE INDEX uq_wallet_claim_gift_standing ON wallet_claim (studio_id, gift_id) WHERE reverted_at IS NULL AND gift_id IS NOT NULL;
+
+CREATE UNIQUE INDEX uq_wallet_claim_standing ON wallet_claim (studio_id, order_id) WHERE reverted_at IS NULL AND gift_id IS NULL;
+
+CREATE TABLE claim_code (
+    studio_id BIGINT NOT NULL,
+    id UUID NOT NULL,
+    digest BYTEA NOT NULL,
+    order_id BIGINT NOT NULL,
+    gift_id UUID,
+    issued_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    expires_at TIMESTAMP WITH TIME ZONE,
+    redeemed_at TIMESTAMP WITH TIME ZONE,
+    withdrawn_at TIMESTAMP WITH TIME ZONE,
+    CONSTRAINT pk_claim_code PRIMARY KEY (studio_id, id),
+    CONSTRAINT uq_claim_code_studio_id_digest UNIQUE (studio_id, digest),
+    CONSTRAINT fk_claim_code_studio_id_gift_id FOREIGN KEY(studio_id, gift_id) REFERENCES gift (studio_id, id),
+    CONSTRAINT fk_claim_code_studio_id FOREIGN KEY(studio_id) REFERENCES studio (id)
+);
+
+CREATE INDEX ix_claim_code_studio_id_order_id ON claim_code (studio_id, order_id);
+
+CREATE UNIQUE INDEX uq_claim_code_gift_id ON claim_code (studio_id, gift_id) WHERE gift_id IS NOT NULL AND withdrawn_at IS NULL;
+
+CREATE TABLE tombstone (
+    studio_id BIGINT NOT NULL,
+    digest BYTEA NOT NULL,
+    wallet_id UUID,
+    erased_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    CONSTRAINT pk_tombstone PRIMARY KEY (studio_id, digest),
+    CONSTRAINT fk_tombstone_studio_id_wallet_id FOREIGN KEY(studio_id, wallet_id) REFERENCES wallet (studio_id, id),
+    CONSTRAINT fk_tombstone_studio_id FOREIGN KEY(studio_id) REFERENCES studio (id)
+);
+
+CREATE INDEX ix_tombstone_studio_id_wallet_id ON tombstone (studio_id, wallet_id);
+
+CREATE TABLE person_export (
+    studio_id BIGINT NOT NULL,
+    id UUID NOT NULL,
+    request TEXT NOT NULL,
+    wallet_id UUID,
+    document JSONB NOT NULL,
+    created_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    CONSTRAINT pk_person_export PRIMARY KEY (studio_id, id),
+    CONSTRAINT uq_person_export_studio_id_request UNIQUE (studio_id, request),
+    CONSTRAINT fk_person_export_studio_id_wallet_id FOREIGN KEY(studio_id, wallet_id) REFERENCES wallet (studio_id, id),
+    CONSTRAINT fk_person_export_studio_id FOREIGN KEY(studio_id) REFERENCES studio (id)
+);
+
+CREATE INDEX ix_person_export_created_at ON person_export (created_at);
+
+CREATE TABLE shop_export (
+    studio_id BIGINT NOT NULL,
+    relation TEXT NOT NULL,
+    part INTEGER NOT NULL,
+    shop TEXT NOT NULL,
+    content JSONB NOT NULL,
+    created_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    CONSTRAINT pk_shop_export PRIMARY KEY (studio_id, relation, part)
+);
+
+CREATE INDEX ix_shop_export_created_at ON shop_export (created_at);
+
+CREATE OR REPLACE TRIGGER wallet_merge_append_only
+    BEFORE UPDATE OR DELETE OR TRUNCATE ON wallet_merge
+    FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
+
+ALTER TABLE lot ADD COLUMN only_for JSONB;
+ALTER TABLE product ADD COLUMN only_for JSONB;
+ALTER TABLE booking ADD COLUMN facts JSONB;
+
+ALTER TABLE booking ADD COLUMN due_at TIMESTAMP WITH TIME ZONE;
+
+CREATE INDEX ix_booking_due_at ON booking (due_at) WHERE due_at IS NOT NULL;
+
+ALTER TABLE shop_order ADD COLUMN disputes JSONB NOT NULL DEFAULT '{}';
+
+ALTER TABLE shop_order ALTER COLUMN disputes DROP DEFAULT;
+
+CREATE TABLE debt_entry (
+    studio_id BIGINT NOT NULL,
+    sequence BIGINT GENERATED ALWAYS AS IDENTITY,
+    key TEXT NOT NULL,
+    debtor UUID NOT NULL,
+    order_id BIGINT,
+    amount_minor BIGINT NOT NULL,
+    cause TEXT NOT NULL,
+    reference TEXT NOT NULL,
+    actor TEXT NOT NULL,
+    reason TEXT NOT NULL,
+    at TIMESTAMP WITH TIME ZONE NOT NULL,
+    CONSTRAINT pk_debt_entry PRIMARY KEY (studio_id, sequence),
+    CONSTRAINT uq_debt_entry_studio_id_key UNIQUE (studio_id, key),
+    CONSTRAINT fk_debt_entry_studio_id FOREIGN KEY(studio_id) REFERENCES studio (id),
+    CONSTRAINT ck_debt_entry_cause CHECK (cause IN ('refund', 'dispute', 'settlement', 'handover')),
+    CONSTRAINT ck_debt_entry_amount_minor CHECK (amount_minor <> 0)
+);
+
+CREATE INDEX ix_debt_entry_studio_id_debtor ON debt_entry (studio_id, debtor);
+
+CREATE INDEX ix_debt_entry_studio_id_order_id ON debt_entry (studio_id, order_id) WHERE order_id IS NOT NULL;
+
+CREATE TRIGGER debt_entry_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON debt_entry
+    FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();

@@ -5,7 +5,7 @@ shopify.dev "Rate limits" (a throttled answer is HTTP 200 with THROTTLED among t
 """
 
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import UTC, datetime
 from importlib.resources import files
 from typing import Any
 
@@ -22,11 +22,16 @@ class AdminRefused(Exception):
     """Shopify understood the call and said no; repeating it will not help."""
 
 
+class AccessDenied(AdminRefused):
+    """Something was asked for that our scopes do not show."""
+
+
 class Admin:
     """One shop's Admin API. Thread-safe; close it when done."""
 
     def __init__(self, *, url: str, token: str) -> None:
         self._url = url
+        self._sees_disputes = True  # until Shopify says that our scopes do not show them
         self._client = httpx.Client(
             timeout=TIMEOUT, headers={"X-Shopify-Access-Token": token}, follow_redirects=False
         )
@@ -38,18 +43,31 @@ class Admin:
     def order(self, order_id: int) -> Order | None:
         """Return the present state of an order, None where Shopify has none."""
         variables: dict[str, Any] = {"id": f"gid://shopify/Order/{order_id}", "after": None}
+        read_at = datetime.now(UTC)
         node: dict[str, Any] | None = None
         lines: list[dict[str, Any]] = []
         while True:
-            page = self._ask("order", variables)["order"]
+            page = self._order_page(variables)
             if page is None:
                 return None
             node = node or page
             lines += page["lineItems"]["nodes"]
             info = page["lineItems"]["pageInfo"]
             if not info["hasNextPage"]:
-                return from_admin(node, lines)
+                return from_admin(node, lines, read_at=read_at)
             variables["after"] = info["endCursor"]
+
+    def _order_page(self, variables: dict[str, Any]) -> dict[str, Any] | None:
+        """Return a page of an order's lines, with its disputes where we may see them."""
+        page: dict[str, Any] | None
+        try:
+            page = self._ask("order", {**variables, "disputes": self._sees_disputes})["order"]
+        except AccessDenied:
+            if not self._sees_disputes:
+                raise
+            self._sees_disputes = False
+            page = self._ask("order", {**variables, "disputes": False})["order"]
+        return page
 
     def orders_updated_since(self, since: datetime) -> Iterator[int]:
         """Yield the ids of orders updated at or after an instant, the oldest update first."""
@@ -112,6 +130,8 @@ def _data(query: str, answer: httpx.Response) -> dict[str, Any]:
     if "INTERNAL_SERVER_ERROR" in codes:
         raise Unavailable("Shopify failed inside")
     messages = "; ".join(str(error.get("message")) for error in errors)
+    if "ACCESS_DENIED" in codes:
+        raise AccessDenied(f"{query}: {messages}")
     raise AdminRefused(f"{query}: {messages}")
 
 

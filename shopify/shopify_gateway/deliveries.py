@@ -8,7 +8,7 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy.dialects.postgresql import insert
-from sqlmodel import Session, col, select
+from sqlmodel import Session, col, select, update
 
 from booking_engine.orm import new_id
 from shopify_gateway.models import DeliveryState, WebhookDelivery
@@ -17,6 +17,7 @@ from shopify_gateway.models import DeliveryState, WebhookDelivery
 WAITS = tuple(
     timedelta(seconds=seconds) for seconds in (5, 30, 300, 1_800, 7_200, 18_000, 36_000, 36_000)
 )
+KEPT_FOR = timedelta(days=30)
 
 
 class UnreadableDelivery(ValueError):
@@ -77,6 +78,8 @@ def claim(session: Session, *, now: datetime, skip: set[UUID]) -> WebhookDeliver
 
 def payload(delivery: WebhookDelivery) -> dict[str, Any]:
     """Return the body as an object; raises `UnreadableDelivery`."""
+    if delivery.body is None:
+        raise UnreadableDelivery("the body was forgotten")
     try:
         parsed = json.loads(delivery.body)
     except ValueError as error:
@@ -84,6 +87,40 @@ def payload(delivery: WebhookDelivery) -> dict[str, Any]:
     if not isinstance(parsed, dict):
         raise UnreadableDelivery("the body is no JSON object")
     return parsed
+
+
+def forget_old(session: Session, *, now: datetime, limit: int) -> int:
+    """Forget the bodies of deliveries after 30 days, a batch at a time; their rows stay (D13)."""
+    old = (
+        select(WebhookDelivery.studio_id, WebhookDelivery.id)
+        .where(
+            col(WebhookDelivery.body).is_not(None),
+            col(WebhookDelivery.received_at) < now - KEPT_FOR,
+        )
+        .order_by(col(WebhookDelivery.received_at))
+        .limit(limit)
+        .with_for_update(skip_locked=True)
+        .cte("old")
+    )
+    done = session.execute(
+        update(WebhookDelivery)
+        .where(
+            col(WebhookDelivery.studio_id) == old.c.studio_id, col(WebhookDelivery.id) == old.c.id
+        )
+        .values(body=None)
+        .execution_options(synchronize_session=False)
+        .returning(col(WebhookDelivery.id))
+    )
+    return len(done.all())
+
+
+def told_at(delivery: WebhookDelivery) -> datetime:
+    """Return when Shopify sent a delivery for the first time, or when we had it."""
+    try:
+        instant = datetime.fromisoformat(delivery.triggered_at or "")
+    except ValueError:
+        return delivery.received_at
+    return instant if instant.tzinfo is not None else delivery.received_at
 
 
 def finish(delivery: WebhookDelivery, *, outcome: str, now: datetime) -> None:

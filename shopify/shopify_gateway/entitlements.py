@@ -7,6 +7,7 @@ ledger to that, whatever was delivered before, twice, late or never (product rul
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from booking_engine.catalog.studio import Product
@@ -14,6 +15,8 @@ from booking_engine.ledger import lots as lot_rules
 from booking_engine.ledger.credits import Grant
 from booking_engine.ledger.models import CreditKind, Lot
 from shopify_gateway.order import Order, OrderLine
+
+KINDS = tuple(CreditKind)
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,9 +31,15 @@ class Difference:
 def wanted_units(order: Order, line: OrderLine, granted_units: int) -> int:
     """Return how many units of a line should be standing.
 
-    Only a fully paid order grants. While an edited order waits for the rest of its money, the
-    units that were paid before stand and new ones wait.
+    Only a fully paid order grants, and none whose payment was taken back in a dispute (D12). While
+    an edited order waits for the rest of its money, the units that were paid before stand and new
+    ones wait.
     """
+    return 0 if order.is_lost else _kept_units(order, line, granted_units)
+
+
+def _kept_units(order: Order, line: OrderLine, granted_units: int) -> int:
+    """Return how many units the order itself leaves standing, whatever became of its disputes."""
     if order.is_paid:
         return line.current_quantity
     if order.is_open:
@@ -65,6 +74,41 @@ def difference(
         )
         withdraw = [lot for index in least_used[:-missing] for lot in units[index]]
     return Difference(grants, withdraw, reinstate)
+
+
+def refunded(order: Order, line: OrderLine | None, lots: Iterable[Lot]) -> set[UUID]:
+    """Return the lots of a line whose units are gone by refund, edit or cancellation.
+
+    Of a lost order all units are gone; those that the order itself gave up are then the least used.
+    """
+    units = _units(lots)
+    fallen = [index for index, unit in units.items() if unit[0].withdrawn_at is not None]
+    if order.is_lost and line is not None:
+        gone = max(0, len(units) - _kept_units(order, line, len(units)))
+        fallen.sort(key=lambda index: (*_unused(units[index]), index), reverse=True)
+        fallen = fallen[:gone]
+    return {lot.id for index in fallen for lot in units[index]}
+
+
+def paid_amounts(line: OrderLine, lots: Iterable[Lot]) -> dict[UUID, int]:
+    """Return what each lot of a line was paid with, now that its discounts are what they are.
+
+    Units that were used keep their amount; the rest of the line's money goes evenly to the others,
+    so that all units together are the line (D6, D15).
+    """
+    units = _units(lots)
+    used = {index for index, unit in units.items() if any(lot.spent for lot in unit)}
+    kept = sum(lot.paid_minor for index in used for lot in units[index])
+    others = [index for index in range(max(line.quantity, *units, 0)) if index not in used]
+    if not others:
+        return {}
+    each, rest = divmod(max(0, line.paid_minor - kept), len(others))
+    amounts = {}
+    for place, index in enumerate(others):
+        unit = sorted(units.get(index, ()), key=lambda lot: KINDS.index(lot.kind))
+        shares = _split(each + (1 if place < rest else 0), max(1, len(unit)))
+        amounts.update({lot.id: share for lot, share in zip(unit, shares, strict=False)})
+    return amounts
 
 
 def paid_share(line: OrderLine, index: int) -> int:
@@ -108,6 +152,7 @@ def _grants(
             line_item_id=line.id,
             unit_index=index,
             paid_minor=share,
+            only_for=product.only.frozen(),
         )
         for (kind, quantity), share in zip(granted, shares, strict=True)
     ]

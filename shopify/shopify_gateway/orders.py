@@ -3,7 +3,8 @@
 `converge` is the one function behind the webhook, the retry and the audit.
 """
 
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from uuid import UUID
 
@@ -12,21 +13,27 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlmodel import Session, col, select
 
 from booking_engine import attention
-from booking_engine.booking import bookings, checkout, holds
-from booking_engine.booking.bookings import AlreadyCancelled, NotCancellable
+from booking_engine.booking import checkout, funding, holds
 from booking_engine.booking.checkout import Outcome
 from booking_engine.booking.models import Hold, HoldStatus
-from booking_engine.booking.policies import Actor
 from booking_engine.catalog.studio import Studio
-from booking_engine.ledger import credits, wallets
-from booking_engine.ledger.models import Draw, Lot, Wallet
-from booking_engine.ledger.transfers import Cause
-from booking_engine.orm import new_id
-from shopify_gateway import entitlements
+from booking_engine.errors import NotFound
+from booking_engine.ledger import credits, takebacks, wallets
+from booking_engine.ledger.models import Lot
+from shopify_gateway import (
+    chargebacks,
+    disputes,
+    entitlements,
+    money_refunds,
+    people,
+    presents,
+    refunds,
+)
+from shopify_gateway.disputes import Dispute
 from shopify_gateway.models import ShopOrder
-from shopify_gateway.order import Order, from_snapshot, to_snapshot
+from shopify_gateway.order import Order, OrderLine, from_snapshot, to_snapshot
+from shopify_gateway.refunds import Case
 
-ACTOR = "shopify"
 FINAL = {Outcome.CONFIRMED, Outcome.RECOVERED, Outcome.CREDITED}
 
 
@@ -37,12 +44,14 @@ class Posted:
     granted: int = 0
     withdrawn: int = 0
     reinstated: int = 0
+    adjusted: int = 0  # frozen, re-based, owed, paid anew
     outcomes: dict[str, str] = field(default_factory=dict)
 
     @property
     def changed(self) -> bool:
         """Tell whether anything had to be written."""
-        return bool(self.granted or self.withdrawn or self.reinstated or self.outcomes)
+        written = (self.granted, self.withdrawn, self.reinstated, self.adjusted)
+        return any(written) or bool(self.outcomes)
 
 
 def converge(session: Session, *, studio: Studio, order: Order, now: datetime) -> Posted:
@@ -67,22 +76,77 @@ def converge_read(session: Session, *, studio: Studio, order: Order, now: dateti
     return _converge(session, studio, row, newest, now)
 
 
+def note_dispute(
+    session: Session, *, studio: Studio, order_id: int, dispute: Dispute, now: datetime
+) -> Posted:
+    """Remember how a dispute over an order stands, and converge the order, once it is known."""
+    row = _lock(session, studio.id, order_id)
+    row.disputes = disputes.stored(disputes.merged(disputes.read(row.disputes), [dispute]))
+    return _converge_known(session, studio, row, now)
+
+
+def tell_dispute(
+    session: Session, *, studio: Studio, order_id: int, dispute: Dispute, now: datetime
+) -> Posted:
+    """Take a person's word for how a dispute stands, whatever was told before."""
+    row = _lock(session, studio.id, order_id)
+    others = [each for each in disputes.read(row.disputes) if each.id != dispute.id]
+    row.disputes = disputes.stored([*others, dispute])
+    return _converge_known(session, studio, row, now)
+
+
+def _converge_known(session: Session, studio: Studio, row: ShopOrder, now: datetime) -> Posted:
+    """Converge an order to the state that is known of it; an unknown one is read first."""
+    if row.snapshot is None:
+        row.read_due_at = now
+        session.flush()
+        return Posted()
+    return _converge(session, studio, row, from_snapshot(row.snapshot), now)
+
+
+def delete(session: Session, *, studio: Studio, order_id: int, now: datetime) -> Posted:
+    """Treat an order that was deleted in the shop as cancelled; what is on record stays (D8)."""
+    row = _lock(session, studio.id, order_id)
+    if row.snapshot is None:
+        return Posted()
+    known = from_snapshot(row.snapshot)
+    gone = known if known.is_cancelled else replace(known, is_cancelled=True, updated_at=now)
+    return _converge(session, studio, row, gone, now)
+
+
+def find(session: Session, *, studio_id: int, order_id: int) -> ShopOrder:
+    """Return an order that we know; raises `NotFound`."""
+    row = session.get(ShopOrder, (studio_id, order_id))
+    if row is None or row.snapshot is None:
+        raise NotFound("no such order is known here")
+    return row
+
+
 def _converge(
     session: Session, studio: Studio, row: ShopOrder, order: Order, now: datetime
 ) -> Posted:
-    row.name, row.updated_at, row.snapshot = order.name, order.updated_at, to_snapshot(order)
-    wallet = _wallet(session, studio.id, order, now)
-    wallets.lock(session, studio_id=studio.id, wallet_id=wallet.id)
+    was_test = row.snapshot is not None and from_snapshot(row.snapshot).is_test
+    known = disputes.merged(disputes.read(row.disputes), order.disputes)
+    row.name, row.updated_at = order.name, order.updated_at
+    row.snapshot = to_snapshot(replace(order, disputes=()))
+    row.disputes = disputes.stored(known)
+    order = replace(order, disputes=known)
+    owner = people.lock_owner(session, row=row, order=order, now=now)
     unclaimed = wallets.find_order(session, studio_id=studio.id, order_id=order.id)
-    if unclaimed is not None and unclaimed.id == row.wallet_id != wallet.id:
-        _claim(session, row, wallet, now)
-    row.wallet_id = wallet.id
+    if unclaimed is not None and unclaimed.id == row.wallet_id != owner:
+        _claim(session, row, owner)
+    elif row.wallet_id not in (None, owner) and was_test != order.is_test:
+        _hand_over(session, row, owner)
+    row.wallet_id = owner
     tokens = [hold_id for token in order.holds if (hold_id := _hold_id(token)) is not None]
     checkout.lock_days(session, studio=studio, order_id=order.id, hold_ids=tokens)
     posted = Posted()
-    _post(session, studio, order, wallet, posted, now)
-    _settle_holds(session, studio, order, row, posted, now)
+    case = Case(studio, order, owner, now)
+    _post(session, case, posted)
+    _settle_holds(session, case, row, posted)
+    posted.adjusted += funding.fund(session, studio_id=studio.id, wallet_id=owner, now=now)
     session.flush()
+    people.freeze_if_erased(session, studio=studio, wallet_id=owner, now=now)
     return posted
 
 
@@ -95,13 +159,10 @@ def mark_for_reading(session: Session, *, studio_id: int, order_id: int, now: da
 
 def _lock(session: Session, studio_id: int, order_id: int) -> ShopOrder:
     """Return the order's row, made on first sight; one transaction at a time works on an order."""
-    session.execute(
-        text("SELECT pg_advisory_xact_lock(hashtextextended(:name, 0))"),
-        {"name": f"order:{studio_id}:{order_id}"},
-    )
+    wallets.lock_orders(session, studio_id=studio_id, order_ids=[order_id])
     session.execute(
         insert(ShopOrder)
-        .values(studio_id=studio_id, order_id=order_id, outcomes={}, read_attempts=0)
+        .values(studio_id=studio_id, order_id=order_id, outcomes={}, disputes={}, read_attempts=0)
         .on_conflict_do_nothing()
     )
     return session.exec(
@@ -111,14 +172,13 @@ def _lock(session: Session, studio_id: int, order_id: int) -> ShopOrder:
     ).one()
 
 
-def _wallet(session: Session, studio_id: int, order: Order, now: datetime) -> Wallet:
-    if order.customer_id is None:
-        return wallets.of_order(session, studio_id=studio_id, order_id=order.id, now=now)
-    return wallets.of_customer(session, studio_id=studio_id, customer_id=order.customer_id, now=now)
-
-
-def _claim(session: Session, row: ShopOrder, wallet: Wallet, now: datetime) -> None:
+def _claim(session: Session, row: ShopOrder, owner: UUID) -> None:
     """Hand an order's credits and bookings over: it has learnt who its customer is."""
+    _hand_over(session, row, owner)
+    wallets.name_order(session, studio_id=row.studio_id, order_id=row.order_id, wallet_id=owner)
+
+
+def _hand_over(session: Session, row: ShopOrder, owner: UUID) -> None:
     former = {"studio_id": row.studio_id, "order_id": row.order_id, "wallet_id": row.wallet_id}
     for table in ("lot", "booking"):
         session.execute(
@@ -126,115 +186,101 @@ def _claim(session: Session, row: ShopOrder, wallet: Wallet, now: datetime) -> N
                 f"UPDATE {table} SET wallet_id = :owner WHERE studio_id = :studio_id"  # noqa: S608 - one of two names
                 " AND order_id = :order_id AND wallet_id = :wallet_id"
             ),
-            {**former, "owner": wallet.id},
+            {**former, "owner": owner},
         )
-    wallets.name_order(session, studio_id=row.studio_id, order_id=row.order_id, wallet_id=wallet.id)
 
 
-def _post(
-    session: Session, studio: Studio, order: Order, wallet: Wallet, posted: Posted, now: datetime
-) -> None:
-    lots = session.exec(
+def _post(session: Session, case: Case, posted: Posted) -> None:
+    """Bring the order's lots to what it entitles to: granted, withdrawn, re-based, frozen."""
+    order = case.order
+    lots = _lots(session, case)
+    for line in order.lines:
+        of_line = [lot for lot in lots if lot.line_item_id == line.id]
+        _post_line(session, case, line, of_line, posted)
+    seen = {line.id for line in order.lines}
+    for lot in lots:
+        if lot.line_item_id not in seen and lot.withdrawn_at is None:
+            takebacks.withdraw(session, lot=lot, cause=case.cause("withdrawn"))
+            posted.withdrawn += 1
+    lots = _lots(session, case)
+    refunded = {lot.id for lot in lots if lot.line_item_id not in seen}
+    for line in order.lines:
+        of_line = [lot for lot in lots if lot.line_item_id == line.id]
+        refunded |= entitlements.refunded(order, line, of_line)
+        posted.adjusted += _rebase(line, of_line)
+    posted.adjusted += chargebacks.freeze(session, case, lots=lots)
+    refunds.settle(session, case, lots=lots, refunded=refunded)
+    if posted.reinstated or any(lot.withdrawn_at is not None for lot in lots):
+        posted.adjusted += refunds.account(session, case, lots=lots, refunded=refunded)
+    money_refunds.propose(session, case, lots=lots)
+    chargebacks.list_disputes(session, case, lots=lots)
+
+
+def _lots(session: Session, case: Case) -> Sequence[Lot]:
+    return session.exec(
         select(Lot)
-        .where(col(Lot.studio_id) == studio.id, col(Lot.order_id) == order.id)
+        .where(col(Lot.studio_id) == case.studio.id, col(Lot.order_id) == case.order.id)
         .order_by(col(Lot.id))
         .execution_options(populate_existing=True)
     ).all()
-    products = {product.variant_id: product for product in studio.products}
-    zone = studio.locations[0].zone
-    seen = {line.id for line in order.lines}
-    gone = [lot for lot in lots if lot.line_item_id not in seen and lot.withdrawn_at is None]
-    for line in order.lines:
-        product = products.get(line.variant_id) if line.variant_id is not None else None
-        of_line = [lot for lot in lots if lot.line_item_id == line.id]
-        if product is None and not of_line:
-            _list_unknown(session, studio, line.variant_id, order, now)
-            continue
-        step = entitlements.difference(order, line, product, of_line, zone)
-        for grant in step.grants:
-            cause = Cause("purchased", f"order:{order.id}", ACTOR, now)
-            posted.granted += credits.grant(
-                session, studio_id=studio.id, wallet_id=wallet.id, wanted=grant, cause=cause
-            )
-        for lot in step.reinstate:
-            _reinstate(session, lot, order, now)
-            posted.reinstated += 1
-        gone += step.withdraw
-    for lot in gone:
-        _withdraw(session, lot, order, now)
-        posted.withdrawn += 1
-    _take_back_rests(session, [*lots], order, now)
 
 
-def _withdraw(session: Session, lot: Lot, order: Order, now: datetime) -> None:
-    """Take a unit back: what is unused, and what only sessions still to come hold (D5, D8).
-
-    What was played stays played; never is anything taken from another lot.
-    """
-    lot.withdrawn_at = now
-    session.flush()
-    drawn = session.exec(
-        select(Draw.booking_id).where(
-            col(Draw.studio_id) == lot.studio_id, col(Draw.lot_id) == lot.id, col(Draw.held) > 0
-        )
-    ).all()
-    for booking_id in sorted(drawn):
-        try:
-            bookings.cancel(
-                session,
-                studio_id=lot.studio_id,
-                booking_id=booking_id,
-                actor=Actor.SYSTEM,
-                reason="its order was refunded, edited or cancelled",
-                now=now,
-            )
-        except (AlreadyCancelled, NotCancellable):
-            continue  # the session has begun: it counts as delivered
-    session.refresh(lot)
-    if lot.spent or lot.held:
-        attention.raise_item(
-            session,
-            studio_id=lot.studio_id,
-            kind="taken_back_after_use",
-            key=str(lot.id),
-            detail="a unit was taken back in the shop after some of it had been used",
-            now=now,
-            facts={"order_id": order.id, "used": lot.spent + lot.held, "kind": lot.kind.value},
-        )
-
-
-def _take_back_rests(session: Session, lots: list[Lot], order: Order, now: datetime) -> None:
-    """Revoke what lies available in withdrawn units, also what returned there since."""
-    cause = Cause("withdrawn", f"order:{order.id}", ACTOR, now)
-    for lot in lots:
-        session.refresh(lot)
-        if lot.withdrawn_at is not None and lot.available:
-            key = f"withdraw:{lot.source}:{new_id()}"
-            credits.revoke(session, lot=lot, quantity=lot.available, key=key, cause=cause)
-
-
-def _reinstate(session: Session, lot: Lot, order: Order, now: datetime) -> None:
-    lot.withdrawn_at = None
-    session.flush()
-    if lot.revoked:
-        key = f"reinstate:{lot.source}:{new_id()}"
-        cause = Cause("reinstated", f"order:{order.id}", ACTOR, now)
-        credits.restore(session, lot=lot, quantity=lot.revoked, key=key, cause=cause)
-
-
-def _settle_holds(
-    session: Session, studio: Studio, order: Order, row: ShopOrder, posted: Posted, now: datetime
+def _post_line(
+    session: Session, case: Case, line: OrderLine, lots: Sequence[Lot], posted: Posted
 ) -> None:
+    studio, order = case.studio, case.order
+    product = next((each for each in studio.products if each.variant_id == line.variant_id), None)
+    if product is None and not lots:
+        _list_unknown(session, case, line.variant_id)
+        return
+    step = entitlements.difference(order, line, product, lots, studio.locations[0].zone)
+    for grant in step.grants:
+        wallet_id, wanted = presents.place(
+            session,
+            studio=studio,
+            order=order,
+            line=line,
+            grant=grant,
+            buyer=case.wallet_id,
+            now=case.now,
+        )
+        posted.granted += credits.grant(
+            session,
+            studio_id=studio.id,
+            wallet_id=wallet_id,
+            wanted=wanted,
+            cause=case.cause("purchased"),
+        )
+    for lot in step.reinstate:
+        takebacks.reinstate(session, lot=lot, cause=case.cause("reinstated"))
+        posted.reinstated += 1
+    for lot in step.withdraw:
+        takebacks.withdraw(session, lot=lot, cause=case.cause("withdrawn"))
+        posted.withdrawn += 1
+
+
+def _rebase(line: OrderLine, lots: Sequence[Lot]) -> int:
+    """Give unused units their share of what the line was paid with; returns how many changed."""
+    changed = 0
+    for lot_id, amount in entitlements.paid_amounts(line, lots).items():
+        lot = next(each for each in lots if each.id == lot_id)
+        if lot.paid_minor != amount:
+            lot.paid_minor = amount
+            changed += 1
+    return changed
+
+
+def _settle_holds(session: Session, case: Case, row: ShopOrder, posted: Posted) -> None:
     """Give each hold that the order carries its one outcome, in the order of its lines."""
+    studio, order, now = case.studio, case.order, case.now
     for token in order.holds:
         if token in row.outcomes:
             continue
         hold = hold_of(session, studio_id=studio.id, token=token)
         if hold is None or row.wallet_id is None:
             continue
-        if order.is_paid and any(
-            line.hold == token and line.current_quantity for line in order.lines
-        ):
+        paid = order.is_paid and not order.is_lost
+        if paid and any(line.hold == token and line.current_quantity for line in order.lines):
             outcome = checkout.redeem(
                 session,
                 studio=studio,
@@ -267,18 +313,16 @@ def _hold_id(token: str) -> UUID | None:
         return None
 
 
-def _list_unknown(
-    session: Session, studio: Studio, variant_id: int | None, order: Order, now: datetime
-) -> None:
+def _list_unknown(session: Session, case: Case, variant_id: int | None) -> None:
     """List a variant that nobody has mapped, once; tips and shirts are not ours."""
-    if variant_id is None or not order.is_paid:
+    if variant_id is None or not case.order.is_paid or case.order.is_test:
         return
     attention.raise_item(
         session,
-        studio_id=studio.id,
+        studio_id=case.studio.id,
         kind="unknown_variant",
         key=str(variant_id),
         detail="a paid order has a variant that studio.toml does not name; it granted nothing",
-        now=now,
-        facts={"variant_id": variant_id, "order_id": order.id},
+        now=case.now,
+        facts={"variant_id": variant_id, "order_id": case.order.id},
     )

@@ -12,8 +12,9 @@ from booking_engine import attention
 from booking_engine.catalog import queries
 from booking_engine.catalog.studio import Studio
 from booking_engine.errors import Unavailable
-from booking_engine.ledger.models import Lot
-from shopify_gateway import orders
+from booking_engine.ledger.models import AliasKind, Lot, WalletAlias
+from booking_engine.ledger.pseudonyms import Pseudonyms
+from shopify_gateway import orders, people
 from shopify_gateway.admin import Admin, AdminRefused
 from shopify_gateway.models import ShopOrder
 from shopify_gateway.order import UnreadableOrder
@@ -30,7 +31,7 @@ PATIENT_AFTER = 10
 WAIT_SECONDS, LONG_WAIT_SECONDS = 10, 300
 
 
-def read_due(transaction: Door, admin_of: AdminDoor) -> int:
+def read_due(transaction: Door, admin_of: AdminDoor, *, privacy: Pseudonyms) -> int:
     """Read every order that is due and converge it; returns how many were read."""
     done = 0
     for studio_id, order_id, due_at in _claim(transaction):
@@ -38,7 +39,7 @@ def read_due(transaction: Door, admin_of: AdminDoor) -> int:
             studio = queries.load(session, studio_id=studio_id)
         try:
             with admin_of(studio) as admin:
-                read_one(transaction, admin, studio, order_id)
+                read_one(transaction, admin, studio, order_id, privacy=privacy)
         except (Unavailable, AdminRefused, UnreadableOrder) as error:
             _postpone(transaction, studio_id, order_id, str(error))
             continue
@@ -47,7 +48,9 @@ def read_due(transaction: Door, admin_of: AdminDoor) -> int:
     return done
 
 
-def read_one(transaction: Door, admin: Admin, studio: Studio, order_id: int) -> Posted | None:
+def read_one(
+    transaction: Door, admin: Admin, studio: Studio, order_id: int, *, privacy: Pseudonyms
+) -> Posted | None:
     """Converge one order to what the Admin API says it is now; None where it has no such order.
 
     An order that we know and Shopify no longer shows goes to the attention list: beyond 60 days
@@ -67,17 +70,24 @@ def read_one(transaction: Door, admin: Admin, studio: Studio, order_id: int) -> 
                 facts={"order_id": order_id},
             )
             return None
-        return orders.converge_read(session, studio=studio, order=order, now=now)
+        known = people.admit(session, studio_id=studio.id, order=order, privacy=privacy, now=now)
+        return orders.converge_read(session, studio=studio, order=known, now=now)
 
 
 def standing_units(session: Session, *, studio_id: int) -> int:
-    """Return how many paid units stand in the ledger."""
+    """Return how many paid units stand in the ledger; those of test orders are not real (D9)."""
+    is_test = select(WalletAlias.value).where(
+        col(WalletAlias.studio_id) == studio_id,
+        col(WalletAlias.wallet_id) == Lot.wallet_id,
+        col(WalletAlias.kind) == AliasKind.TEST,
+    )
     units = (
         select(Lot.order_id, Lot.line_item_id, Lot.unit_index)
         .where(
             col(Lot.studio_id) == studio_id,
             col(Lot.order_id).is_not(None),
             col(Lot.withdrawn_at).is_(None),
+            ~is_test.exists(),
         )
         .distinct()
         .subquery()

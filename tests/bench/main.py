@@ -18,6 +18,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import httpx
+import ledger
 import seeding
 from rich.console import Console
 from rich.table import Table
@@ -33,7 +34,7 @@ out = Console(width=120)
 
 def main() -> int:
     """Run the measurements, print the table; exit 1 where a ratio misses its limit."""
-    parts = {"availability": _availability, "bookings": _bookings}
+    parts = {"availability": _availability, "bookings": _bookings, "ledger": _ledger}
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("part", nargs="*", help=f"of {', '.join(parts)}; all where none is named")
     chosen = parser.parse_args().part or list(parts)
@@ -150,6 +151,10 @@ def _busy(world: World, path: str) -> dict:
         return world.load(world.ours, [_get(path)], connections=8)
     finally:
         writer.wait(30)
+
+
+def _ledger(world: World) -> list[ledger.Row]:
+    return ledger.measure(world.seeded.url, world.folder)
 
 
 def _interleaved(*measurements) -> list[dict]:

@@ -79,17 +79,22 @@ def environment(database_url: str, redis_url: str) -> dict[str, str]:
     }
 
 
-def seed(database_url: str, redis_url: str) -> Seeded:
-    """Make the demo studio with a month of bookings, customers with credits, and a staff key."""
-    chosen = settings.Settings.model_validate(
+def chosen(database_url: str, redis_url: str) -> settings.Settings:
+    """Return the same settings for this process."""
+    return settings.Settings.model_validate(
         {
             "database_url": database_url,
             "redis_url": redis_url,
             "shopify": {"client_id": "bench", "client_secret": "bench"},
         }
     )
-    migrate.upgrade(chosen.database_url)
-    house = runtime.make(chosen)
+
+
+def seed(database_url: str, redis_url: str) -> Seeded:
+    """Make the demo studio with a month of bookings, customers with credits, and a staff key."""
+    own = chosen(database_url, redis_url)
+    migrate.upgrade(own.database_url)
+    house = runtime.make(own)
     now = datetime.now(UTC)
     # Two years ahead, so that there are free times enough for every round.
     text = DEMO.read_text().replace("horizon_days = 90", "horizon_days = 730")

@@ -88,3 +88,16 @@ def test_a_setting_that_cannot_be_meant_is_refused(
 
     location = "__".join(str(part) for part in refusal.value.errors()[0]["loc"]).upper()
     assert f"SIMSTUDIO_{location}" == name
+
+
+def test_the_key_of_hashes_is_made_of_the_secret_unless_there_is_one(
+    environment: pytest.MonkeyPatch,
+) -> None:
+    by_default = settings.read().privacy
+    environment.setenv("SIMSTUDIO_PRIVACY_KEY", "a key that is kept for ever")
+
+    own = settings.read().privacy
+
+    assert own.keys[1:] == by_default.keys
+    assert own.keys[0] not in by_default.keys
+    assert b"do-not-tell" not in by_default.keys

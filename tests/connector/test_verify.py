@@ -114,6 +114,14 @@ def test_an_intact_database_has_no_violation(session: Session) -> None:
             },
         ),
         (
+            "UPDATE booking SET wallet_id = NULL",
+            {"what a session holds lies in the wallet of whoever booked it"},
+        ),
+        (
+            "UPDATE wallet SET erased_at = created_at",
+            {"nobody is known by a wallet that was erased, and no credits of it can be used"},
+        ),
+        (
             "DELETE FROM draw",
             {
                 "what lots hold is what bookings draw",

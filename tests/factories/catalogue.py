@@ -14,6 +14,7 @@ from booking_engine.catalog.studio import (
     Simulator,
     Studio,
 )
+from booking_engine.eligibility import ANYTHING, Only
 from tests.factories.studio import COACHING, HOUR, PACKAGE
 
 DEMO_HOURS = {"mon-fri": ["09:00-22:00"], "sat-sun": ["08:00-23:00"]}
@@ -54,6 +55,7 @@ def make_product(
     simulator_minutes: int = 60,
     coaching_sessions: int = 0,
     valid_days: int | None = None,
+    only: Only = ANYTHING,
 ) -> Product:
     """Make a product; by default the simulator hour."""
     return Product(
@@ -63,6 +65,7 @@ def make_product(
         simulator_minutes,
         coaching_sessions,
         valid_days,
+        only,
     )
 
 

@@ -15,8 +15,9 @@ ANYTHING = {"reason": "rain", "choice": "dismiss"}
 
 def path_of(template: str) -> str:
     """Return a route with ids that nobody has."""
-    for name in ("booking_id", "block_id", "item_id"):
+    for name in ("block_id", "booking_id", "claim_id", "export_id", "item_id", "lot_id"):
         template = template.replace(f"{{{name}}}", str(uuid4()))
+    template = template.replace("{order_id}", "404")
     return f"/api{template}"
 
 

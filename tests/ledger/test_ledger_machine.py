@@ -20,8 +20,10 @@ from sqlalchemy import Engine, text
 from sqlmodel import Session
 
 from booking_engine.catalog.studio import Studio
-from booking_engine.ledger import credits, extensions
+from booking_engine.ledger import credits, goodwill, lapses
 from booking_engine.ledger.credits import NotEnoughCredits
+from booking_engine.ledger.goodwill import Correction
+from booking_engine.ledger.lapses import NotLonger
 from booking_engine.ledger.models import CreditKind, Wallet
 from booking_engine.ledger.transfers import Overdrawn
 from connector import verify
@@ -50,6 +52,7 @@ class Account:
     order: tuple[bool, datetime, int]
     expires_at: datetime | None
     has: dict[str, int]
+    swept: int = 0
 
     def move(self, source: str, target: str, quantity: int) -> None:
         self.has[source] -= quantity
@@ -181,17 +184,47 @@ class LedgerMachine(RuleBasedStateMachine):
         change(self.session, **call)
         account.move(*ways, quantity)
 
-    @rule(number=st.integers(0, 9), days=st.integers(0, 8))
-    def extend(self, number: int, days: int) -> None:
-        source, until = f"lot:{number}", self.now + timedelta(days=days)
+    @rule()
+    def sweep(self) -> None:
+        dead = [
+            each
+            for each in self.paper.lots.values()
+            if each.has["available"] and not each.lives(self.now)
+        ]
+        assert lapses.expire_due(self.session, now=self.now, limit=100) == len(dead)
+        for account in dead:
+            account.swept += account.has["available"]
+            account.move("available", "expired", account.has["available"])
+        assert lapses.expire_due(self.session, now=self.now, limit=100) == 0
+
+    @rule(number=st.integers(0, 9), days=st.integers(1, 9))
+    def prolong(self, number: int, days: int) -> None:
+        source = f"lot:{number}"
         if source not in self.paper.lots:
             return
-        account, lot = self.paper.lots[source], lot_of(self.session, source)
-        longer = account.expires_at is not None and account.expires_at < until
+        account, until = self.paper.lots[source], self.now + timedelta(days=days)
+        lot = lot_of(self.session, source)
         call = {"lot": lot, "until": until, "key": str(uuid4()), "cause": make_cause(self.now)}
-        assert extensions.extend(self.session, **call) is longer
-        if longer:
-            account.expires_at, account.order = until, (False, until, account.order[2])
+        if account.expires_at is None or until <= account.expires_at:
+            with pytest.raises(NotLonger):
+                lapses.prolong(self.session, **call)
+            return
+        assert lapses.prolong(self.session, **call) == account.swept
+        account.move("expired", "available", account.swept)
+        account.expires_at, account.swept = until, 0
+        account.order = (False, until, number)
+
+    @rule(kind=st.sampled_from([MINUTES, COACHED]), quantity=st.sampled_from([1, 2, 30, 90]))
+    def take_back(self, kind: CreditKind, quantity: int) -> None:
+        taken = self.paper.take(kind, quantity, self.now)
+        wanted = Correction(self.studio.id, self.wallet.id, kind, quantity, str(uuid4()))
+        if taken is None:
+            with pytest.raises(Overdrawn):
+                goodwill.take_back(self.session, wanted, cause=make_cause(self.now))
+            return
+        goodwill.take_back(self.session, wanted, cause=make_cause(self.now))
+        for source, share in taken.items():
+            self.paper.lots[source].move("available", "revoked", share)
 
     @rule(hours=st.sampled_from([1, 24, 48]))
     def wait(self, hours: int) -> None:

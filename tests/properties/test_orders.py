@@ -5,7 +5,7 @@ import json
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from shopify_gateway.entitlements import difference, paid_share, wanted_units
+from shopify_gateway.entitlements import difference, paid_amounts, paid_share, wanted_units
 from shopify_gateway.order import UnreadableOrder, from_snapshot, from_webhook, to_snapshot
 from tests.factories.catalogue import make_product
 from tests.factories.order_shapes import (
@@ -85,6 +85,34 @@ def test_what_the_units_were_paid_adds_up_to_the_line(quantity: int, paid: int) 
     assert sum(shares) == paid
     assert shares == sorted(shares, reverse=True)
     assert shares[0] - shares[-1] <= 1
+
+
+@settings(max_examples=300, deadline=None)
+@given(
+    st.integers(1, 8),
+    st.integers(0, 100_000),
+    st.lists(st.tuples(st.integers(0, 100_000), st.sets(st.integers(0, 7))), max_size=4),
+)
+def test_units_are_the_line_however_its_discounts_change(
+    quantity: int, paid: int, changes: list[tuple[int, set[int]]]
+) -> None:
+    line = make_line(quantity, paid_minor=paid)
+    lots = posted([], difference(make_order(line), line, BUNDLE, [], TORONTO))
+
+    for now_paid, played in changes:
+        for unit in played:
+            play(lots, unit)
+        used = {lot.id: lot.paid_minor for lot in lots if lot.spent}
+        line = make_line(quantity, paid_minor=now_paid)
+        for _ in range(2):
+            for lot_id, amount in paid_amounts(line, lots).items():
+                next(lot for lot in lots if lot.id == lot_id).paid_minor = amount
+
+        spent = sum(used.values())
+        assert {lot.id: lot.paid_minor for lot in lots if lot.id in used} == used
+        assert all(lot.paid_minor >= 0 for lot in lots)
+        if len(used) < len(lots):
+            assert sum(lot.paid_minor for lot in lots) == max(now_paid, spent)
 
 
 @settings(max_examples=400, deadline=None)

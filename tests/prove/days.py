@@ -120,10 +120,7 @@ def draw(seed: int, number: int, studio: Studio) -> Day:
         _add(random, day)
     random.shuffle(day.taken)
     starts = [each.start for each in day.asked]
-    day.named = [
-        replace(_wish(random, house), start=random.choice(starts), bay=random.choice(house.bays))
-        for _ in range(3)
-    ]
+    day.named = [_named(random, house, random.choice(starts)) for _ in range(3)]
     return day
 
 
@@ -156,13 +153,14 @@ def search_of(day: Day) -> availability.Search:
 def request_of(day: Day, asked: Asked) -> SessionRequest:
     """Return what the engine is asked."""
     coach = _handle(day.studio, asked.coach)
+    begins = None if asked.coached_at is None else instant(asked.coached_at)
     return SessionRequest(
         "simulator",
         instant(asked.start),
         asked.minutes,
         asked.bays,
         _handle(day.studio, asked.bay),
-        CoachingRequest(asked.coaching, coach) if asked.coaching else None,
+        CoachingRequest(asked.coaching, coach, begins) if asked.coaching else None,
     )
 
 
@@ -325,6 +323,15 @@ def _wish(random: Random, house: House) -> Asked:
     coaching = random.choice([0, 0, 30, 60, 60, 90])
     count = random.choice([1, 1, 1, 1, 2, 2, 3, 4])
     return Asked(0, minutes, count, None, coaching if coaching <= minutes else 0, coach)
+
+
+def _named(random: Random, house: House, start: int) -> Asked:
+    """Return a request that names a bay, and perhaps when its coaching starts."""
+    asked = replace(_wish(random, house), start=start, bay=random.choice(house.bays))
+    if asked.coaching and random.random() < 0.5:
+        steps = (asked.minutes - asked.coaching) // house.step
+        return replace(asked, coached_at=start + house.step * random.randint(0, steps))
+    return asked
 
 
 def _shift(random: Random, opens: int, closes: int) -> tuple[int, int]:

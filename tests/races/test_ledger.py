@@ -11,12 +11,12 @@ from booking_engine.booking.bookings import AlreadyCancelled
 from booking_engine.booking.models import Booking, BookingStatus
 from booking_engine.booking.policies import Actor
 from booking_engine.catalog.studio import Studio
-from booking_engine.ledger import wallets
+from booking_engine.ledger import lapses, wallets
 from booking_engine.ledger.credits import NotEnoughCredits
 from booking_engine.ledger.models import Transfer, Wallet
 from connector.runtime import Runtime
 from tests.factories.crowd import race
-from tests.factories.ledger import grant_lot
+from tests.factories.ledger import buckets, grant_lot, make_cause
 from tests.factories.shop_orders import (
     later,
     lot_count,
@@ -242,3 +242,81 @@ def test_a_customer_seen_by_many_at_once_has_one_wallet(house: Runtime, studio: 
 
     with house.transaction() as session:
         assert session.exec(select(func.count()).select_from(Wallet)).one() == 5
+
+
+def test_an_expiry_takes_nothing_that_a_booking_took(house: Runtime, studio: Studio) -> None:
+    """A booking whose clock is behind and a sweep are at one lot: whoever is first has it."""
+    ended = toronto(2026, 12, 31, 0)
+    for number in range(12):
+        with house.transaction() as session:
+            wallet = make_wallet(session, studio, 7200 + number)
+            for name, at in (("old", ended), ("new", None)):
+                grant_lot(session, studio, wallet, f"{name}:{number}", 60, expires_at=at)
+            mine = wallet.id
+
+        crowd = race(
+            house,
+            lambda session, each, mine=mine, number=number: (
+                lapses.expire_due(session, now=ended, limit=100)
+                if each
+                else book(session, studio, mine, number)
+            ),
+            count=4,
+        )
+
+        assert crowd.unexpected == []
+        with house.transaction() as session:
+            lapses.expire_due(session, now=ended, limit=100)
+            ends = buckets(session, f"old:{number}"), buckets(session, f"new:{number}")
+            assert ends in (
+                ({"held": 60}, {"available": 60}),
+                ({"expired": 60}, {"held": 60}),
+            )
+
+
+def test_sweeps_at_once_write_each_expiry_once(house: Runtime, studio: Studio) -> None:
+    for number in range(6):
+        with house.transaction() as session:
+            wallet = make_wallet(session, studio, 7300 + number)
+            for lot in range(5):
+                source = f"{number}:{lot}"
+                grant_lot(session, studio, wallet, source, 60, expires_at=NOW)
+
+    crowd = race(house, lambda session, _: lapses.expire_due(session, now=NOW, limit=7), count=8)
+    with house.transaction() as session:
+        while lapses.expire_due(session, now=NOW, limit=7):
+            pass
+
+    assert crowd.unexpected == []
+    assert sums(house) == {"sim E": 1800}
+    with house.transaction() as session:
+        assert session.exec(select(func.count()).select_from(Transfer)).one() == 60
+
+
+def test_a_lot_is_extended_while_it_is_swept_and_drawn(house: Runtime, studio: Studio) -> None:
+    for number in range(12):
+        with house.transaction() as session:
+            wallet = make_wallet(session, studio, 7400 + number)
+            lot_id = grant_lot(session, studio, wallet, f"lot:{number}", 120, expires_at=NOW).id
+            mine = wallet.id
+
+        def act(
+            session: Session, each: int, lot_id: UUID = lot_id, mine: UUID = mine, n: int = number
+        ) -> None:
+            if each == 0:
+                lot = lapses.find(session, studio_id=studio.id, lot_id=lot_id)
+                lapses.prolong(
+                    session, lot=lot, until=NOW + 30 * DAY, key=f"k:{n}", cause=make_cause()
+                )
+            elif each == 1:
+                lapses.expire_due(session, now=NOW, limit=100)
+            else:
+                book(session, studio, mine, 40 + n)
+
+        crowd = race(house, act, count=3, refusals=(NotEnoughCredits,))
+
+        assert crowd.unexpected == []
+        with house.transaction() as session:
+            held = 60 if crowd.outcomes["NotEnoughCredits"] == 0 else 0
+            left = {"available": 120 - held, "held": held}
+            assert buckets(session, f"lot:{number}") == {k: v for k, v in left.items() if v}

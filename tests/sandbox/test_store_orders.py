@@ -162,3 +162,89 @@ def test_the_merchant_page_refunds_units_without_money(store: Store) -> None:
     assert "Refunded." in page.text
     now = store.http.get(f"/sandbox/shop/orders/{order['id']}").json()
     assert (now["financial_status"], now["line_items"][0]["current_quantity"]) == ("paid", 1)
+
+
+def test_a_dispute_goes_its_way_and_is_told_at_every_step(
+    store: Store, connector: Connector
+) -> None:
+    order = store.order()
+    path = f"/sandbox/shop/orders/{order['id']}/disputes"
+
+    opened = store.http.post(path, json={"type": "inquiry", "amount": "45.00"})
+    moved = store.http.post(
+        f"{path}/{opened.json()['id']}", json={"status": "under_review", "type": "chargeback"}
+    ).json()
+    lost = store.http.post(f"{path}/{moved['id']}", json={"status": "lost"}).json()
+
+    assert opened.status_code == 201
+    assert [
+        (each["type"], each["status"], each["amount"], each["finalized_on"] is not None)
+        for each in (opened.json(), moved, lost)
+    ] == [
+        ("inquiry", "needs_response", "45.00", False),
+        ("chargeback", "under_review", "45.00", False),
+        ("chargeback", "lost", "45.00", True),
+    ]
+    eventually(lambda: len(connector.webhooks("disputes/update")) == 2)
+    (created,) = connector.webhooks("disputes/create")
+    assert created.json["order_id"] == order["id"]
+    assert created.json.keys() == {
+        "id",
+        "order_id",
+        "type",
+        "amount",
+        "currency",
+        "reason",
+        "network_reason_code",
+        "status",
+        "evidence_due_by",
+        "evidence_sent_on",
+        "finalized_on",
+        "initiated_at",
+    }
+    asked = "query D($id: ID!) { order(id: $id) { disputes { id initiatedAs status } } }"
+    answer = store.graphql(asked, id=order["admin_graphql_api_id"])
+    (shown,) = answer["data"]["order"]["disputes"]
+    assert (shown["initiatedAs"], shown["status"]) == ("CHARGEBACK", "LOST")
+    assert shown["id"].endswith(f"/{lost['id']}")
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"type": "row"}, {"amount": "90.01"}, {"amount": "0.00"}, {"weight": 3}]
+)
+def test_a_dispute_of_nothing_is_refused(store: Store, wrong: dict[str, Any]) -> None:
+    path = f"/sandbox/shop/orders/{store.order()['id']}/disputes"
+
+    assert store.http.post(path, json=wrong).status_code == 422
+    assert store.http.post(f"{path}/1", json={"status": "lost"}).status_code == 404
+
+
+def test_a_discount_comes_off_the_line_in_both_shapes(store: Store, connector: Connector) -> None:
+    order = store.order(quantity=3)
+    line = order["line_items"][0]["id"]
+
+    cut = store.act(order, "discount", lines=[{"line_item_id": line, "amount": "10.00"}])
+
+    assert cut["line_items"][0]["discount_allocations"][0]["amount"] == "10.00"
+    assert (cut["financial_status"], cut["current_total_price"]) == ("paid", "125.00")
+    asked = (
+        "query L($id: ID!) { order(id: $id) { lineItems(first: 5) { nodes {"
+        " discountAllocations { allocatedAmountSet { shopMoney { amount } } } } } } }"
+    )
+    answer = store.graphql(asked, id=order["admin_graphql_api_id"])
+    (node,) = answer["data"]["order"]["lineItems"]["nodes"]
+    assert node["discountAllocations"][0]["allocatedAmountSet"]["shopMoney"]["amount"] == "10.00"
+    eventually(lambda: len(connector.webhooks("orders/edited")) == 1)
+    refunded = store.act(cut, "refund", lines=only_line(cut, 3))
+    assert refunded["refunds"][0]["transactions"][0]["amount"] == "125.00"
+    assert refunded["financial_status"] == "partially_refunded"
+
+
+def test_a_deleted_order_leaves_its_id(store: Store, connector: Connector) -> None:
+    order = store.order()
+
+    assert store.http.delete(f"/sandbox/shop/orders/{order['id']}").status_code == 204
+
+    assert store.http.get(f"/sandbox/shop/orders/{order['id']}").status_code == 404
+    eventually(lambda: len(connector.webhooks("orders/delete")) == 1)
+    assert connector.webhooks("orders/delete")[0].json == {"id": order["id"]}

@@ -211,7 +211,7 @@ def test_an_order_may_have_no_customer(customer: object, known: int | None) -> N
         ("voided", False, False, (False, False)),
         ("expired", False, False, (False, False)),
         ("paid", True, False, (False, False)),
-        ("paid", False, True, (False, False)),
+        ("paid", False, True, (True, False)),
         ("pending", True, False, (False, False)),
     ],
 )

@@ -12,17 +12,28 @@ from sandbox.store.settings import API_VERSION
 Json = dict[str, Any]
 TOPICS = (
     "APP_UNINSTALLED",
+    "CHECKOUTS_CREATE",
+    "CHECKOUTS_UPDATE",
+    "CUSTOMERS_CREATE",
+    "CUSTOMERS_ENABLE",
+    "CUSTOMERS_MERGE",
+    "CUSTOMERS_UPDATE",
+    "DISPUTES_CREATE",
+    "DISPUTES_UPDATE",
     "ORDERS_CANCELLED",
     "ORDERS_CREATE",
+    "ORDERS_DELETE",
     "ORDERS_EDITED",
     "ORDERS_PAID",
     "ORDERS_UPDATED",
     "REFUNDS_CREATE",
 )
 SCOPES = {
+    "read_customer_merge": "Read customer merges",
     "read_customers": "Read customers",
     "read_orders": "Read orders",
     "read_products": "Read products",
+    "read_shopify_payments_disputes": "Read disputes of Shopify Payments",
     "write_app_proxy": "Serve an app proxy",
 }
 
@@ -68,6 +79,14 @@ def order_object(order: Order, catalog: Catalog) -> Json:
         "currentTotalPriceSet": bag(order.current_minor, order.currency),
         "totalOutstandingSet": bag(order.outstanding_minor, order.currency),
         "lineItems": [line_object(line, order.currency, catalog) for line in order.lines],
+        "disputes": [
+            {
+                "id": gid("ShopifyPaymentsDispute", dispute.id),
+                "initiatedAs": dispute.type.upper(),
+                "status": dispute.status.upper(),
+            }
+            for dispute in order.disputes
+        ],
         "refunds": [refund_object(refund, order, catalog) for refund in order.refunds],
         "transactions": sales(order) + [t for r in order.refunds for t in returns(r, order)],
     }
@@ -104,8 +123,10 @@ def line_object(line: Line, currency: str, catalog: Catalog) -> Json:
         "requiresShipping": False,
         "customAttributes": [{"key": k, "value": v} for k, v in line.properties.items()],
         "originalUnitPriceSet": bag(line.price_minor, currency),
-        "discountAllocations": [],
-        "discountedTotalSet": bag(line.price_minor * line.quantity, currency),
+        "discountAllocations": [{"allocatedAmountSet": bag(line.discount_minor, currency)}]
+        if line.discount_minor
+        else [],
+        "discountedTotalSet": bag(line.worth(line.quantity), currency),
         "variant": product
         and {
             "id": gid("ProductVariant", product.variant_id),
@@ -140,9 +161,7 @@ def refund_object(refund: Refund, order: Order, catalog: Catalog) -> Json:
                 "restockType": refund.restock_type.upper(),
                 "restocked": refund.restock_type != "no_restock",
                 "lineItem": line_object(order.line(part.line_id), order.currency, catalog),
-                "subtotalSet": bag(
-                    part.quantity * order.line(part.line_id).price_minor, order.currency
-                ),
+                "subtotalSet": bag(order.line(part.line_id).worth(part.quantity), order.currency),
             }
             for part in refund.lines
         ],

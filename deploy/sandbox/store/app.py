@@ -12,8 +12,17 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Mount
 from starlette.staticfiles import StaticFiles
 
-from sandbox.store import cart_api, catalog, control, merchant, proxy, storefront
+from sandbox.store import (
+    cart_api,
+    catalog,
+    control,
+    customer_control,
+    merchant,
+    proxy,
+    storefront,
+)
 from sandbox.store.admin_api import AdminApi
+from sandbox.store.customers import Customers
 from sandbox.store.database import Database
 from sandbox.store.errors import NotFound, Refused, WrongMethod
 from sandbox.store.orders import Orders
@@ -45,6 +54,7 @@ def create_app(settings: Settings, *, directory: Path, studio: Path) -> Starlett
                 catalog=shelf,
                 db=db,
                 orders=orders,
+                customers=Customers(orders, settings),
                 sender=sender,
                 admin_api=AdminApi(db, orders, shelf, settings),
                 pages=environment(shelf),
@@ -56,6 +66,7 @@ def create_app(settings: Settings, *, directory: Path, studio: Path) -> Starlett
     return Starlette(
         routes=[
             *control.routes,
+            *customer_control.routes,
             *cart_api.routes,
             *proxy.routes,
             *merchant.routes,

@@ -12,7 +12,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from sandbox.store import deliveries, money, payloads, people, switches
+from sandbox.store import deliveries, money, payloads, switches
 from sandbox.store.errors import Refused
 from sandbox.store.order import Order
 from sandbox.store.orders import Purchase, Wanted
@@ -28,7 +28,11 @@ async def create_order(request: Request) -> Response:
     customer_id = body.get("customer")
     if customer_id is not None and not is_whole(customer_id):
         raise Refused("customer is a customer's id, or null")
-    customer = None if customer_id is None else people.anyone(customer_id)
+    shop = shop_of(request)
+    with shop.db.reading() as connection:
+        customer = (
+            None if customer_id is None else shop.customers.get(connection, customer_id=customer_id)
+        )
     purchase = Purchase(
         customer=customer,
         email=str(body.get("email") or (customer.email if customer else "")),
@@ -90,6 +94,59 @@ async def cancel(request: Request) -> Response:
             connection, order_id=number, give_money_back=back, reason=reason
         ),
     )
+
+
+async def discount(request: Request) -> Response:
+    """Set what comes off whole lines: `{lines: [{line_item_id, amount}]}`."""
+    body = await read(request, {"lines"})
+    lines = objects(body.get("lines"), "lines")
+    amounts = {number(each, "line_item_id"): money.parse(each.get("amount")) for each in lines}
+    found = order_id(request)
+    return told(
+        request,
+        lambda shop, connection: shop.orders.discount(connection, order_id=found, amounts=amounts),
+    )
+
+
+async def open_dispute(request: Request) -> Response:
+    """Let the buyer's bank dispute the payment: `{type, amount, reason}`, all optional."""
+    body = await read(request, {"type", "amount", "reason"})
+    amount, shop = body.get("amount"), shop_of(request)
+    with shop.db.writing() as connection:
+        changed, made = shop.orders.open_dispute(
+            connection,
+            order_id=order_id(request),
+            type=str(body.get("type", "chargeback")),
+            amount_minor=None if amount is None else money.parse(amount),
+            reason=str(body.get("reason", "fraudulent")),
+        )
+    shop.sender.poke()
+    return JSONResponse(payloads.dispute_body(changed, made), 201)
+
+
+async def move_dispute(request: Request) -> Response:
+    """Let a dispute come to its next state: `{status, type}`."""
+    body = await read(request, {"status", "type"})
+    kind, shop = body.get("type"), shop_of(request)
+    with shop.db.writing() as connection:
+        changed, moved = shop.orders.move_dispute(
+            connection,
+            order_id=order_id(request),
+            dispute_id=int(request.path_params["dispute"]),
+            status=str(body.get("status", "")),
+            type=None if kind is None else str(kind),
+        )
+    shop.sender.poke()
+    return JSONResponse(payloads.dispute_body(changed, moved))
+
+
+async def delete(request: Request) -> Response:
+    """Delete an order."""
+    shop = shop_of(request)
+    with shop.db.writing() as connection:
+        shop.orders.delete(connection, order_id=order_id(request))
+    shop.sender.poke()
+    return Response(status_code=204)
 
 
 async def mark_test(request: Request) -> Response:
@@ -300,6 +357,10 @@ routes = [
     Route("/sandbox/shop/orders/{id:int}/edit", edit, methods=["POST"]),
     Route("/sandbox/shop/orders/{id:int}/cancel", cancel, methods=["POST"]),
     Route("/sandbox/shop/orders/{id:int}/test", mark_test, methods=["POST"]),
+    Route("/sandbox/shop/orders/{id:int}", delete, methods=["DELETE"]),
+    Route("/sandbox/shop/orders/{id:int}/discount", discount, methods=["POST"]),
+    Route("/sandbox/shop/orders/{id:int}/disputes", open_dispute, methods=["POST"]),
+    Route("/sandbox/shop/orders/{id:int}/disputes/{dispute:int}", move_dispute, methods=["POST"]),
     Route("/sandbox/shop/switches", show_switches),
     Route("/sandbox/shop/switches", set_switches, methods=["PUT"]),
     Route("/sandbox/shop/deliveries", list_deliveries),

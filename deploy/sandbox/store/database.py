@@ -10,6 +10,7 @@ from pathlib import Path
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS counters (name TEXT PRIMARY KEY, value INTEGER NOT NULL);
 CREATE TABLE IF NOT EXISTS carts (token TEXT PRIMARY KEY, document TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS customers (id INTEGER PRIMARY KEY, document TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS orders (
     id INTEGER PRIMARY KEY, updated_at TEXT NOT NULL, document TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS deliveries (
@@ -30,6 +31,8 @@ CREATE TABLE IF NOT EXISTS switches (name TEXT PRIMARY KEY, value TEXT NOT NULL)
 """
 # Shopify's ids grow by irregular steps; a prime step keeps anyone from counting on neighbours.
 FIRST_IDS = {
+    "customer": 7_302_510_240_000,
+    "data_request": 9_410_240,
     "order": 5_610_240_000_000,
     "line_item": 14_410_240_000_000,
     "refund": 868_410_240_000,
@@ -37,6 +40,7 @@ FIRST_IDS = {
     "transaction": 6_489_810_240_000,
     "order_edit": 78_410_240_000,
     "adjustment": 199_510_240_000,
+    "dispute": 12_410_240_000,
 }
 ID_STEP = 32_771
 

@@ -14,6 +14,7 @@ from sandbox.store.errors import NotFound
 
 ATTEMPTS = 50
 LONGEST_WAIT = 30.0
+NO_ORDER = 0  # the message is about a customer, or the shop
 
 
 @dataclass(frozen=True)

@@ -115,6 +115,40 @@ def test(request: Request, number: int, form: FormData) -> str:
     return "The test mark was changed."
 
 
+def discount(request: Request, number: int, form: FormData) -> str:
+    """Set what comes off a whole line."""
+    shop = shop_of(request)
+    line = field(form, "discounted")
+    amounts = {int(line): money.parse(field(form, "off") or "0")} if line.isdecimal() else {}
+    with shop.db.writing() as connection:
+        shop.orders.discount(connection, order_id=number, amounts=amounts)
+    return "The discount was changed."
+
+
+def dispute(request: Request, number: int, form: FormData) -> str:
+    """Open a dispute, or let one come to its next state."""
+    shop = shop_of(request)
+    named, amount = field(form, "dispute"), field(form, "amount")
+    with shop.db.writing() as connection:
+        if named.isdecimal():
+            shop.orders.move_dispute(
+                connection,
+                order_id=number,
+                dispute_id=int(named),
+                status=field(form, "status"),
+                type=field(form, "type") or None,
+            )
+            return "The dispute was moved."
+        shop.orders.open_dispute(
+            connection,
+            order_id=number,
+            type=field(form, "type"),
+            amount_minor=money.parse(amount) if amount else None,
+            reason="fraudulent",
+        )
+    return "A dispute was opened."
+
+
 def by_line(form: FormData) -> dict[int, int]:
     """Read the quantity fields, one per line."""
     found = {}
@@ -188,7 +222,15 @@ def switches_of(form: FormData) -> dict[str, Any]:
         raise Refused("one of the fields is not a number") from error
 
 
-VERBS = {"pay": pay, "refund": refund, "edit": edit, "cancel": cancel, "test": test}
+VERBS = {
+    "pay": pay,
+    "refund": refund,
+    "edit": edit,
+    "discount": discount,
+    "dispute": dispute,
+    "cancel": cancel,
+    "test": test,
+}
 routes = [
     Route("/admin", orders),
     Route("/admin/orders/{id:int}", order),

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 
 from sandbox.store import money
 from sandbox.store.errors import NotFound, Refused
@@ -22,11 +23,16 @@ class Line:
     properties: dict[str, str]
     removed: int = 0
     refunded: int = 0
+    discount_minor: int = 0  # off the whole line, all units ever ordered
 
     @property
     def current(self) -> int:
         """Return the units neither refunded nor edited away."""
         return self.quantity - self.removed - self.refunded
+
+    def worth(self, quantity: int) -> int:
+        """Return what so many units cost after the discount."""
+        return self.price_minor * quantity - self.discount_minor * quantity // self.quantity
 
 
 @dataclass
@@ -63,6 +69,20 @@ class Payment:
 
 
 @dataclass
+class Dispute:
+    """A bank asks for a payment's money back, or asks about it."""
+
+    id: int
+    type: str
+    status: str
+    amount_minor: int
+    reason: str
+    initiated_at: str
+    evidence_due_by: str
+    finalized_on: str | None = None
+
+
+@dataclass
 class Customer:
     """Who bought."""
 
@@ -70,6 +90,9 @@ class Customer:
     first_name: str
     last_name: str
     email: str
+    phone: str | None = None
+    address: str | None = None  # the first line of one
+    verified_email: bool = True
 
 
 @dataclass
@@ -91,6 +114,7 @@ class Order:
     cancelled_at: str | None = None
     cancel_reason: str | None = None
     refunds: list[Refund] = field(default_factory=list)
+    disputes: list[Dispute] = field(default_factory=list)
     payments: list[Payment] = field(default_factory=list)
 
     @property
@@ -106,7 +130,7 @@ class Order:
     @property
     def ordered_minor(self) -> int:
         """Return the worth of all units ever ordered."""
-        return sum(line.price_minor * line.quantity for line in self.lines)
+        return sum(line.worth(line.quantity) for line in self.lines)
 
     @property
     def current_minor(self) -> int:
@@ -116,7 +140,7 @@ class Order:
     @property
     def units_minor(self) -> int:
         """Return the worth of the units still bought."""
-        return sum(line.price_minor * line.current for line in self.lines)
+        return sum(line.worth(line.current) for line in self.lines)
 
     @property
     def kept_minor(self) -> int:
@@ -208,8 +232,9 @@ def take_units(order: Order, quantities: dict[int, int]) -> int:
         line = order.line(line_id)
         if not 1 <= quantity <= line.current:
             raise Refused(f"line item {line_id} has {line.current} refundable, not {quantity}")
+        before = line.worth(line.current)
         line.refunded += quantity
-        worth += quantity * line.price_minor
+        worth += before - line.worth(line.current)
     return worth
 
 
@@ -248,6 +273,61 @@ def edit(
     order.edited = True
     order.updated_at = at
     return changes
+
+
+def discount(order: Order, *, amounts: dict[int, int], at: str) -> None:
+    """Set what comes off whole lines; an order that was paid may then be owed some of it back."""
+    refuse_cancelled(order)
+    if not amounts:
+        raise Refused("a discount names lines")
+    for line_id, amount in amounts.items():
+        line = order.line(line_id)
+        if not 0 <= amount <= line.price_minor * line.quantity:
+            raise Refused(f"line item {line_id} costs less than that")
+        line.discount_minor = amount
+    order.edited = True
+    order.updated_at = at
+
+
+STATUSES = {
+    "needs_response",
+    "under_review",
+    "won",
+    "lost",
+    "accepted",
+    "charge_refunded",
+    "prevented",
+}
+OPEN = {"needs_response", "under_review"}
+
+
+def open_dispute(
+    order: Order, *, type: str, amount_minor: int | None, reason: str, at: str, new_id: NewId
+) -> Dispute:
+    """Let the buyer's bank ask about a payment (inquiry), or ask its money back (chargeback)."""
+    if type not in {"inquiry", "chargeback"}:
+        raise Refused("a dispute is an inquiry or a chargeback")
+    amount = order.paid_minor if amount_minor is None else amount_minor
+    if not 0 < amount <= order.paid_minor:
+        raise Refused(f"between 0.01 and {money.text(order.paid_minor)} can be disputed")
+    due = datetime.fromisoformat(at) + timedelta(days=14)
+    made = Dispute(new_id("dispute"), type, "needs_response", amount, reason, at, due.isoformat())
+    order.disputes.append(made)
+    return made
+
+
+def move_dispute(
+    order: Order, *, dispute_id: int, status: str, at: str, type: str | None = None
+) -> Dispute:
+    """Let a dispute come to its next state; an inquiry may become a chargeback."""
+    found = next((each for each in order.disputes if each.id == dispute_id), None)
+    if found is None:
+        raise NotFound(f"order {order.id} has no dispute {dispute_id}")
+    if status not in STATUSES or type not in {None, "inquiry", "chargeback"}:
+        raise Refused(f"a dispute is one of {', '.join(sorted(STATUSES))}")
+    found.status, found.type = status, type or found.type
+    found.finalized_on = None if status in OPEN else at
+    return found
 
 
 def cancel(

@@ -11,7 +11,7 @@ from sandbox.store import database, deliveries, order, payloads
 from sandbox.store.catalog import Catalog
 from sandbox.store.database import Database
 from sandbox.store.errors import NotFound, Refused
-from sandbox.store.order import Customer, Line, NewId, Order, Payment, Refund, RefundLine
+from sandbox.store.order import Customer, Dispute, Line, NewId, Order, Payment, Refund, RefundLine
 
 Message = tuple[str, dict[str, Any]]
 
@@ -136,6 +136,66 @@ class Orders:
         self._save(connection, found, topics=["orders/cancelled", "orders/updated"], first=told)
         return found
 
+    def discount(
+        self, connection: sqlite3.Connection, *, order_id: int, amounts: dict[int, int]
+    ) -> Order:
+        """Set what comes off whole lines."""
+        found = self.get(connection, order_id=order_id)
+        order.discount(found, amounts=amounts, at=self._now())
+        edit_id = issuer(connection)("order_edit")
+        body = payloads.edit_body(found, edit_id=edit_id, changes={})
+        self._save(connection, found, topics=["orders/updated"], first=[("orders/edited", body)])
+        return found
+
+    def open_dispute(
+        self,
+        connection: sqlite3.Connection,
+        *,
+        order_id: int,
+        type: str,
+        amount_minor: int | None,
+        reason: str,
+    ) -> tuple[Order, Dispute]:
+        """Let the buyer's bank dispute the payment; nothing else is told of the order."""
+        found = self.get(connection, order_id=order_id)
+        made = order.open_dispute(
+            found,
+            type=type,
+            amount_minor=amount_minor,
+            reason=reason,
+            at=self._now(),
+            new_id=issuer(connection),
+        )
+        told = ("disputes/create", payloads.dispute_body(found, made))
+        self._save(connection, found, topics=[], first=[told])
+        return found, made
+
+    def move_dispute(
+        self,
+        connection: sqlite3.Connection,
+        *,
+        order_id: int,
+        dispute_id: int,
+        status: str,
+        type: str | None,
+    ) -> tuple[Order, Dispute]:
+        """Let a dispute come to its next state."""
+        found = self.get(connection, order_id=order_id)
+        moved = order.move_dispute(
+            found, dispute_id=dispute_id, status=status, at=self._now(), type=type
+        )
+        told = ("disputes/update", payloads.dispute_body(found, moved))
+        self._save(connection, found, topics=[], first=[told])
+        return found, moved
+
+    def delete(self, connection: sqlite3.Connection, *, order_id: int) -> None:
+        """Delete an order; the shop tells its id and nothing more."""
+        found = self.get(connection, order_id=order_id)
+        connection.execute("DELETE FROM orders WHERE id = ?", (found.id,))
+        deliveries.enqueue(
+            connection, order_id=found.id, messages=[("orders/delete", {"id": found.id})]
+        )
+
     def mark_test(self, connection: sqlite3.Connection, *, order_id: int, test: bool) -> Order:
         """Say whether this is a test order."""
         found = self.get(connection, order_id=order_id)
@@ -158,6 +218,24 @@ class Orders:
             (-1 if limit is None else limit,),
         )
         return [load(row["document"]) for row in rows]
+
+    def ids_of(self, connection: sqlite3.Connection, *, customer_id: int) -> list[int]:
+        """Return the ids of a customer's orders."""
+        return [order.id for order in self._of(connection, customer_id)]
+
+    def rename(
+        self, connection: sqlite3.Connection, *, former: int, customer: Customer | None
+    ) -> None:
+        """Give a customer's orders to another one, or to nobody who could be named."""
+        for found in self._of(connection, former):
+            found.customer = customer
+            found.email = customer.email if customer else ""
+            found.updated_at = self._now()
+            self._save(connection, found, topics=["orders/updated"])
+
+    def _of(self, connection: sqlite3.Connection, customer_id: int) -> list[Order]:
+        found = self.listing(connection)
+        return [each for each in found if each.customer and each.customer.id == customer_id]
 
     def _line(self, wanted: Wanted, new_id: NewId) -> Line:
         product = self._catalog.variant(wanted.variant_id)
@@ -208,5 +286,6 @@ def load(document: str) -> Order:
         Refund(**(refund | {"lines": [RefundLine(**line) for line in refund["lines"]]}))
         for refund in fields["refunds"]
     ]
+    fields["disputes"] = [Dispute(**dispute) for dispute in fields.get("disputes", [])]
     fields["customer"] = Customer(**fields["customer"]) if fields["customer"] else None
     return Order(**fields)

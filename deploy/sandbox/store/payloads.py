@@ -3,7 +3,7 @@
 from typing import Any
 
 from sandbox.store import money
-from sandbox.store.order import Customer, Line, Order, Refund, RefundLine
+from sandbox.store.order import Customer, Dispute, Line, Order, Refund, RefundLine
 
 Json = dict[str, Any]
 
@@ -20,6 +20,7 @@ def order_body(order: Order) -> Json:
     body["refunds"] = [refund_body(order, refund) for refund in order.refunds]
     if order.customer:
         body["customer"] = customer_body(order.customer, order)
+        body["billing_address"] = address_body(order.customer)
     return body
 
 
@@ -100,6 +101,71 @@ def origin(order: Order) -> Json:
     }
 
 
+def address_body(customer: Customer) -> Json | None:
+    """Return where a customer lives, if they have said so."""
+    if customer.address is None:
+        return None
+    return {
+        "first_name": customer.first_name,
+        "last_name": customer.last_name,
+        "name": f"{customer.first_name} {customer.last_name}",
+        "address1": customer.address,
+        "address2": None,
+        "company": None,
+        "city": "Toronto",
+        "province": "Ontario",
+        "country": "Canada",
+        "zip": "M5V 2T6",
+        "phone": customer.phone,
+    }
+
+
+def account_body(customer: Customer, at: str) -> Json:
+    """Return a customer, as customers/create, update and enable carry them."""
+    address = address_body(customer)
+    return {
+        "id": customer.id,
+        "admin_graphql_api_id": gid("Customer", customer.id),
+        "created_at": at,
+        "updated_at": at,
+        "email": customer.email,
+        "first_name": customer.first_name,
+        "last_name": customer.last_name,
+        "state": "enabled",
+        "note": None,
+        "verified_email": customer.verified_email,
+        "phone": customer.phone,
+        "addresses": [address] if address else [],
+        "default_address": address,
+    }
+
+
+def merge_body(*, kept: int, removed: int, status: str) -> Json:
+    """Return a merge, as customers/merge carries it."""
+    errors = []
+    if status == "failed":
+        message = "Customer is currently being merged."
+        errors = [{"customer_ids": [removed], "field": "merge_in_progress", "message": message}]
+    return {
+        "admin_graphql_api_customer_kept_id": gid("Customer", kept),
+        "admin_graphql_api_customer_deleted_id": gid("Customer", removed),
+        "admin_graphql_api_job_id": None,
+        "status": status,
+        "errors": errors,
+    }
+
+
+def shop_body(shop: str) -> Json:
+    """Return the shop, as shop/redact carries it."""
+    return {"shop_id": 954889, "shop_domain": shop}
+
+
+def person_body(shop: str, customer: Customer) -> Json:
+    """Return whom a data request or a redaction is about."""
+    named = {"id": customer.id, "email": customer.email, "phone": customer.phone}
+    return shop_body(shop) | {"customer": named}
+
+
 def customer_body(customer: Customer, order: Order) -> Json:
     """Return the buyer."""
     return {
@@ -109,8 +175,8 @@ def customer_body(customer: Customer, order: Order) -> Json:
         "first_name": customer.first_name,
         "last_name": customer.last_name,
         "state": "enabled",
-        "verified_email": True,
-        "phone": None,
+        "verified_email": customer.verified_email,
+        "phone": customer.phone,
         "tags": "",
         "currency": order.currency,
     }
@@ -139,7 +205,15 @@ def line_body(line: Line, currency: str) -> Json:
         "price_set": money.both(line.price_minor, currency),
         "total_discount": "0.00",
         "total_discount_set": money.both(0, currency),
-        "discount_allocations": [],
+        "discount_allocations": [
+            {
+                "amount": money.text(line.discount_minor),
+                "amount_set": money.both(line.discount_minor, currency),
+                "discount_application_index": 0,
+            }
+        ]
+        if line.discount_minor
+        else [],
         "properties": [{"name": name, "value": value} for name, value in line.properties.items()],
         "gift_card": False,
         "requires_shipping": False,
@@ -171,7 +245,7 @@ def refund_body(order: Order, refund: Refund) -> Json:
 def refund_line_body(order: Order, refund: Refund, part: RefundLine) -> Json:
     """Return the units of one line in a refund."""
     line = order.line(part.line_id)
-    worth = part.quantity * line.price_minor
+    worth = line.worth(part.quantity)
     return {
         "id": part.id,
         "line_item_id": line.id,
@@ -226,6 +300,24 @@ def adjustments(order: Order, refund: Refund) -> list[Json]:
             "tax_amount_set": money.both(0, order.currency),
         }
     ]
+
+
+def dispute_body(order: Order, dispute: Dispute) -> Json:
+    """Return a dispute as disputes/create and disputes/update carry it."""
+    return {
+        "id": dispute.id,
+        "order_id": order.id,
+        "type": dispute.type,
+        "amount": money.text(dispute.amount_minor),
+        "currency": order.currency,
+        "reason": dispute.reason,
+        "network_reason_code": "4837",
+        "status": dispute.status,
+        "evidence_due_by": dispute.evidence_due_by,
+        "evidence_sent_on": None,
+        "finalized_on": dispute.finalized_on,
+        "initiated_at": dispute.initiated_at,
+    }
 
 
 def edit_body(order: Order, *, edit_id: int, changes: dict[int, int]) -> Json:

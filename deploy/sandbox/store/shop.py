@@ -15,6 +15,7 @@ from sandbox.store import carts, money, people
 from sandbox.store.admin_api import AdminApi
 from sandbox.store.carts import Cart
 from sandbox.store.catalog import Catalog
+from sandbox.store.customers import Customers
 from sandbox.store.database import Database
 from sandbox.store.order import Customer
 from sandbox.store.orders import Orders
@@ -34,6 +35,7 @@ class Shop:
     catalog: Catalog
     db: Database
     orders: Orders
+    customers: Customers
     sender: Sender
     admin_api: AdminApi
     pages: Environment

@@ -1,0 +1,121 @@
+"""Codes, claims and erasures under a crowd: one winner, and no credits astray."""
+
+from sqlmodel import Session
+
+from booking_engine.booking import bookings, claim_codes
+from booking_engine.booking.claim_codes import UnknownCode
+from booking_engine.catalog.studio import Studio
+from booking_engine.errors import DomainError
+from booking_engine.ledger import wallets
+from booking_engine.ledger.wallets import WalletMoved
+from connector.runtime import Runtime
+from tests.factories.crowd import race
+from tests.factories.ledger import grant_lot
+from tests.factories.people import PRIVACY, customer_body, hear, owner, redact_body, sums_of
+from tests.factories.shop_orders import later, make_line, make_order, post, wallet_sums
+from tests.factories.shopify_bodies import order_body
+from tests.factories.studio import HOUR, NOW, make_request, make_wallet, toronto
+
+ROUNDS = 5
+EMAIL = "avery@example.com"
+
+
+def test_one_code_has_one_winner(house: Runtime, studio: Studio) -> None:
+    for number in range(ROUNDS):
+        order_id = 5000 + number
+        with house.transaction() as session:
+            post(session, studio, make_order(id=order_id, customer=None))
+            _, code = claim_codes.issue(
+                session, studio_id=studio.id, order_id=order_id, pseudonyms=PRIVACY, now=NOW
+            )
+
+        def act(session: Session, each: int, *, code: str = code, number: int = number) -> None:
+            wallet = make_wallet(session, studio, 7100 + 10 * number + each)
+            claim_codes.redeem(
+                session,
+                studio_id=studio.id,
+                code=code,
+                wallet_id=wallet.id,
+                by="customer",
+                now=NOW,
+            )
+
+        crowd = race(house, act, count=6, refusals=(UnknownCode,))
+
+        assert crowd.unexpected == []
+        assert crowd.outcomes == {"done": 1, "UnknownCode": 5}
+
+
+def test_a_claim_a_refund_and_a_second_telling_end_alike(house: Runtime, studio: Studio) -> None:
+    for number in range(ROUNDS):
+        order = make_order(make_line(HOUR, 3), id=6000 + number, customer=None)
+        refunded = later(order, 1, minutes=1, financial_status="partially_refunded")
+        body = order_body(order.id, customer=None, quantity=3, email=f"{number}{EMAIL}")
+        body["updated_at"] = body["processed_at"] = NOW.isoformat()
+        body["line_items"][0]["id"] = order.lines[0].id
+        account = customer_body(7100 + number, f"{number}{EMAIL}")
+        with house.transaction() as session:
+            hear(session, studio, "orders/paid", body)
+
+        def act(
+            session: Session,
+            each: int,
+            *,
+            body: dict[str, object] = body,
+            account: dict[str, object] = account,
+            refunded: object = refunded,
+        ) -> None:
+            if each == 0:
+                hear(session, studio, "customers/create", account)
+            elif each == 1:
+                post(session, studio, refunded)
+            else:
+                hear(session, studio, "orders/updated", body)
+
+        crowd = race(house, act, count=3, refusals=(WalletMoved,))
+
+        assert crowd.unexpected == []
+        with house.transaction() as session:
+            hear(session, studio, "customers/update", account)
+            post(session, studio, refunded)
+            mine = owner(session, studio, 7100 + number)
+            assert sums_of(session, mine) == {"A": 60, "R": 120}
+
+
+def test_who_is_forgotten_while_booking_has_nothing_to_come(house: Runtime, studio: Studio) -> None:
+    for number in range(ROUNDS):
+        customer = 7200 + number
+        with house.transaction() as session:
+            wallet = make_wallet(session, studio, customer)
+            grant_lot(session, studio, wallet, f"own:{number}", 120)
+            wallet_id = wallet.id
+        starts = [toronto(2026, 11, 24 + number, 9 + hour) for hour in range(3)]
+
+        def act(
+            session: Session,
+            each: int,
+            *,
+            customer: int = customer,
+            wallet_id: object = wallet_id,
+            starts: object = starts,
+        ) -> None:
+            if each == 0:
+                hear(session, studio, "customers/redact", redact_body(customer))
+                return
+            bookings.book(
+                session,
+                studio=studio,
+                request=make_request(starts[each - 1]),
+                wallet_id=wallet_id,
+                actor="customer",
+                now=NOW,
+            )
+
+        crowd = race(house, act, count=4, refusals=(DomainError, WalletMoved))
+
+        assert crowd.unexpected == []
+        with house.transaction() as session:
+            assert wallets.find_customer(session, studio_id=studio.id, customer_id=customer) is None
+            assert sums_of(session, wallet_id) == {"A": 120}
+    with house.transaction() as session:
+        assert wallet_sums(session) == {"sim A": 120 * ROUNDS}
