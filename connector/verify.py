@@ -74,34 +74,6 @@ CHECKS = (
         """,
     ),
     Check(
-        "a lot's expiry is where its extensions have brought it, each from where the last ended",
-        """
-        SELECT studio_id, format('lot %s: extension %s goes on from %s', lot_id, sequence, since)
-        FROM (
-            SELECT e.studio_id, e.lot_id, e.sequence, e.new_expires_at,
-                   coalesce(lead(old_expires_at) OVER (
-                       PARTITION BY e.studio_id, e.lot_id ORDER BY sequence),
-                       lot.expires_at) AS since
-            FROM lot_extension e JOIN lot ON lot.studio_id = e.studio_id AND lot.id = e.lot_id
-        ) step
-        WHERE since IS DISTINCT FROM new_expires_at
-        """,
-    ),
-    Check(
-        "a lot's expiry is where its extensions have brought it, each from where the last ended",
-        """
-        SELECT studio_id, format('lot %s: extension %s goes on from %s', lot_id, sequence, since)
-        FROM (
-            SELECT e.studio_id, e.lot_id, e.sequence, e.new_expires_at,
-                   coalesce(lead(old_expires_at) OVER (
-                       PARTITION BY e.studio_id, e.lot_id ORDER BY sequence),
-                       lot.expires_at) AS since
-            FROM lot_extension e JOIN lot ON lot.studio_id = e.studio_id AND lot.id = e.lot_id
-        ) step
-        WHERE since IS DISTINCT FROM new_expires_at
-        """,
-    ),
-    Check(
         "what lots hold is what bookings draw",
         """
         SELECT lot.studio_id, format('lot %s holds %s, its draws %s', lot.id, lot.held,

@@ -92,7 +92,7 @@ def test_an_intact_database_has_no_violation(session: Session) -> None:
         ),
         (
             "UPDATE lot SET granted = granted + 1",
-            {"every lot"},
+            {"every lot", "a lot's transfers add up to its buckets"},
         ),
         (
             "UPDATE lot SET available = -1, spent = spent + available + 1",
