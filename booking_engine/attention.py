@@ -14,10 +14,12 @@ from booking_engine.errors import Conflict, Invalid, NotFound
 from booking_engine.orm import new_id
 
 CANCEL, KEEP, DISMISS, REVOKE = "cancel", "keep", "dismiss", "revoke"
+DROP_COACH = "drop_coach"
 # The fact is no longer so; it may come back, which what a person settled may not.
 GONE = "gone"
 # Sessions that cannot take place as booked: somebody decides what becomes of each.
 BOOKING_KINDS = ("bay_outage", "coach_away", "schedule_conflict")
+COACH_OFF = "coach_off"
 # Its payment was taken back; it waits for another one.
 UNFUNDED = "booking_unfunded"
 MONEY_REFUND = "money_refund"
@@ -138,6 +140,26 @@ def withdraw_about(
     )
 
 
+def withdraw_coach(session: Session, *, studio_id: int, booking_id: UUID, now: datetime) -> None:
+    """Take off the list what only the coach of a booking was the reason for: it has none now."""
+    found = session.exec(
+        select(AttentionItem)
+        .where(
+            col(AttentionItem.studio_id) == studio_id,
+            col(AttentionItem.kind).in_(BOOKING_KINDS),
+            col(AttentionItem.resolved_at).is_(None),
+            col(AttentionItem.facts).contains({"booking": str(booking_id)}),
+        )
+        .order_by(col(AttentionItem.id))
+        .with_for_update()
+        .execution_options(populate_existing=True)
+    ).all()
+    for item in found:
+        if is_of_coach(item):
+            item.resolved_at, item.resolution, item.resolved_by = now, GONE, "system"
+    session.flush()
+
+
 def withdraw_others(
     session: Session,
     *,
@@ -165,7 +187,14 @@ def choices(item: AttentionItem) -> tuple[str, ...]:
     """Return how an open item can be settled."""
     if item.resolved_at is not None:
         return ()
+    if is_of_coach(item):
+        return (CANCEL, DROP_COACH, KEEP, DISMISS)
     return CHOICES.get(item.kind, (DISMISS,))
+
+
+def is_of_coach(item: AttentionItem) -> bool:
+    """Tell whether it is only the coach for whom a session cannot take place as booked."""
+    return item.kind == "coach_away" or item.facts.get("reasons") == [COACH_OFF]
 
 
 def get(session: Session, *, studio_id: int, item_id: UUID) -> AttentionItem:

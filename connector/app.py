@@ -36,6 +36,7 @@ from connector.api import (
     shopify,
     staff,
     stream,
+    strikes,
     till,
     waitlist,
 )
@@ -59,6 +60,7 @@ NOUNS = (
     shopify,
     staff,
     stream,
+    strikes,
     till,
     waitlist,
 )

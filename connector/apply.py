@@ -4,7 +4,7 @@ from datetime import datetime
 
 from sqlmodel import Session
 
-from booking_engine.booking import bookings, disruptions
+from booking_engine.booking import disruptions
 from booking_engine.catalog import plan, queries
 from booking_engine.catalog.plan import Change
 from booking_engine.catalog.studio import Studio
@@ -25,7 +25,7 @@ def run(house: Runtime, wanted: StudioFile, *, now: datetime, dry_run: bool) -> 
             f"{row.kind.value} {row.handle}: booking {code} on {starts_at:%Y-%m-%d %H:%M} UTC"
             " needs it; move or cancel that first"
             for row in plan.retiring(session, file=wanted)
-            for code, starts_at in bookings.needing(
+            for code, starts_at in disruptions.needing(
                 session, studio_id=row.studio_id, resource_id=row.id or 0, now=now
             )
         ]

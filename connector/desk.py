@@ -27,6 +27,7 @@ PERMISSIONS: Mapping[tuple[str, str], frozenset[Role]] = {
     ("POST", "/staff/bookings/{booking_id}/no-show"): DESK,
     ("POST", "/staff/bookings/{booking_id}/complete"): MANAGERS,
     ("POST", "/staff/bookings/{booking_id}/forgive"): MANAGERS,
+    ("GET", "/staff/strikes"): DESK,
     ("POST", "/staff/credits"): MANAGERS,
     ("POST", "/staff/lots/{lot_id}/extend"): MANAGERS,
     ("GET", "/staff/orders/{order_id}/refund-quote"): READERS,

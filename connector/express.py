@@ -111,6 +111,8 @@ async def _quickly(request: Request, raw: bytes, body: SessionBody, errand: Erra
         if studio is None:
             raise LongWay
         caller = proof.caller(who[0], Role(who[2]) if who[2] else None)
+        if identity.may_be_restricted(caller, studio):
+            raise LongWay
         try:
             party = errand.ask(caller, who[3])
             agreed = terms.agree(studio, body.request(), now=now)

@@ -12,7 +12,7 @@ from uuid import UUID
 from fastapi import Request
 from sqlmodel import Session, col, select
 
-from booking_engine.booking import holds
+from booking_engine.booking import holds, strikes
 from booking_engine.booking.holds import Holder
 from booking_engine.catalog import queries
 from booking_engine.catalog.studio import Studio
@@ -196,6 +196,21 @@ def holder(caller: Caller) -> Holder:
     if caller.visitor is None:
         raise Unauthenticated("sessions are held through the shop, or with a staff key")
     return Holder(caller.name, holds.VISITOR_CAPS)
+
+
+def require_unrestricted(
+    session: Session, caller: Caller, studio: Studio, *, now: datetime
+) -> None:
+    """Raise `Restricted` for a customer who missed too many sessions to book by themselves."""
+    wallet_id = known_wallet_of(session, caller) if may_be_restricted(caller, studio) else None
+    if wallet_id is not None:
+        strikes.refuse_restricted(session, studio=studio, wallet_id=wallet_id, now=now)
+
+
+def may_be_restricted(caller: Caller, studio: Studio) -> bool:
+    """Tell whether missed sessions could keep this caller from booking."""
+    is_customer = caller.role is None and caller.customer_id is not None
+    return is_customer and strikes.bind(studio)
 
 
 def actor_of(caller: Caller) -> str:

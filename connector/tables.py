@@ -12,6 +12,7 @@ import booking_engine.audit_trail
 import booking_engine.booking.block_models
 import booking_engine.booking.models
 import booking_engine.booking.series_models
+import booking_engine.booking.strike_models
 import booking_engine.booking.waitlist_models
 import booking_engine.catalog.models
 import booking_engine.ledger.debts
@@ -28,6 +29,7 @@ MODULES = (
     booking_engine.booking.block_models,
     booking_engine.booking.models,
     booking_engine.booking.series_models,
+    booking_engine.booking.strike_models,
     booking_engine.booking.waitlist_models,
     booking_engine.catalog.models,
     booking_engine.ledger.debts,

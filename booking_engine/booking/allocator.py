@@ -1,6 +1,6 @@
 """Takes the bays and the coach for a session, moving others where that makes room."""
 
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from datetime import date, datetime, timedelta
 from uuid import UUID
 
@@ -8,7 +8,7 @@ from sqlalchemy import text
 from sqlmodel import Session
 
 from booking_engine import attention, outbox
-from booking_engine.booking import assignment, block_time, book, coaching, states
+from booking_engine.booking import adjoining, assignment, block_time, book, coaching, states
 from booking_engine.booking.book import SlotTaken, Taken
 from booking_engine.booking.drafts import Seats
 from booking_engine.booking.models import BookingStatus
@@ -67,11 +67,13 @@ def seat(
     terms: Terms,
     now: datetime,
     instead_of: UUID | None = None,
+    wallet_id: UUID | None = None,
 ) -> Seats:
     """Find room for a session and make it; the day's lock is held from here to the commit.
 
-    A session that takes the place of a booking may lie over it (`instead_of`). Raises `SlotTaken`
-    or `CoachUnavailable`. Whoever was moved is told through the outbox.
+    A session that takes the place of a booking may lie over it (`instead_of`); between sessions of
+    one customer (`wallet_id`) on one bay there is no buffer. Raises `SlotTaken` or
+    `CoachUnavailable`. Whoever was moved is told through the outbox.
     """
     days = book.days_of(terms.during, terms.location)
     touched = days_touched(studio, terms.location, terms.during)
@@ -91,7 +93,9 @@ def seat(
     if instead_of is not None:
         # Where a block waits for its time, a booking that moves cannot stay either.
         found = [each for each in found if each.booking_id != instead_of or each.stranded]
-    seats, moves = choose(studio, terms, found, span, now)
+    mine = adjoining.own_sessions(session, studio=studio, terms=terms, wallet_id=wallet_id)
+    own = {number for number, each in enumerate(found) if each.booking_id in mine}
+    seats, moves = choose(studio, terms, found, span, now, own=own)
     moved = book.move(session, studio_id=studio.id, found=found, moves=moves)
     for booking_id in sorted(moved):
         tell(session, studio_id=studio.id, booking_id=booking_id, now=now)
@@ -99,13 +103,21 @@ def seat(
 
 
 def choose(
-    studio: Studio, terms: Terms, found: Sequence[Taken], span: book.Span, now: datetime
+    studio: Studio,
+    terms: Terms,
+    found: Sequence[Taken],
+    span: book.Span,
+    now: datetime,
+    *,
+    own: Set[int] = frozenset(),
 ) -> tuple[Seats, tuple[assignment.Move, ...]]:
     """Return the seats for a session and the moves (by place in `found`) that make room. Pure.
 
-    Raises `SlotTaken` or `CoachUnavailable`.
+    `own` are the places of the same customer's sessions. Raises `SlotTaken`, `CoachUnavailable`.
     """
-    placement = place_bays(studio, terms, found, span, now)
+    costs = bay_costs(studio.simulators_at(terms.location.handle))
+    beside = adjoining.place(studio, terms, found, span, own=own, costs=costs, now=now)
+    placement = beside or place_bays(studio, terms, found, span, now)
     choice = find_coach(studio, terms, found)
     if choice is None:
         return Seats(placement.bays, None, None), placement.moves

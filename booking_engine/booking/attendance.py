@@ -1,22 +1,25 @@
-"""Who came and who did not (product rule D18): check-in, no-show, forgiveness, completion."""
+"""Who came and who did not (product rule D18): check-in, no-show, forgiveness, completion.
+
+What a missed session has cost is spent when it begins; the strike comes when the mark is final.
+"""
 
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from sqlmodel import Session
+from sqlalchemy import tuple_
+from sqlmodel import Session, col, select
 
-from booking_engine.booking import allocator, bookings, states
+from booking_engine.booking import allocator, bookings, states, strikes, tracking
 from booking_engine.booking.models import Booking, BookingStatus
 from booking_engine.booking.policies import Actor
+from booking_engine.catalog import queries
 from booking_engine.catalog.studio import Studio
 from booking_engine.errors import Conflict
-from booking_engine.ledger import credits, goodwill
+from booking_engine.ledger import credits, goodwill, wallets
 from booking_engine.ledger.models import CreditKind
 from booking_engine.ledger.transfers import Cause
 
 EARLY = timedelta(minutes=30)
-LATE = timedelta(minutes=15)
-FINAL_AFTER = timedelta(hours=24)
 
 
 class OutsideWindow(Conflict):
@@ -39,7 +42,7 @@ def check_in(
     states.check(booking.status, BookingStatus.CHECKED_IN, actor=actor)
     if bookings.is_overdue(booking, now=now):
         raise OutsideWindow(f"booking {booking.code} was not paid in time; it is over")
-    opens, closes = booking.starts_at - EARLY, booking.starts_at + LATE
+    opens, closes = booking.starts_at - EARLY, booking.starts_at + tracking.LATE
     _within(studio, booking, opens, closes, now)
     return _mark(session, booking, BookingStatus.CHECKED_IN, actor, now)
 
@@ -53,8 +56,8 @@ def mark_no_show(
     """
     booking = bookings.lock(session, studio_id=studio.id, booking_id=booking_id)
     states.check(booking.status, BookingStatus.NO_SHOW, actor=actor)
-    after = booking.starts_at + LATE + timedelta(microseconds=1)
-    _within(studio, booking, after, booking.ends_at + FINAL_AFTER, now)
+    after = booking.starts_at + tracking.LATE + timedelta(microseconds=1)
+    _within(studio, booking, after, tracking.final_at(booking), now)
     _begin(session, booking, Cause("no_show", booking.code, by, now))
     return _mark(session, booking, BookingStatus.NO_SHOW, actor, now)
 
@@ -67,15 +70,42 @@ def complete(
     states.check(booking.status, BookingStatus.COMPLETED, actor=actor)
     if booking.forgiven_at is not None:
         raise AlreadyForgiven("that no-show was forgiven and its credits returned")
-    _within(studio, booking, booking.starts_at, booking.ends_at + FINAL_AFTER, now)
+    _within(studio, booking, booking.starts_at, tracking.final_at(booking), now)
     _begin(session, booking, Cause("played", booking.code, by, now))
     return _mark(session, booking, BookingStatus.COMPLETED, actor, now)
+
+
+def close_missed(session: Session, *, now: datetime, limit: int) -> int:
+    """Make final what nobody can change any more: who missed a session gets a strike for it.
+
+    Returns how many were closed, in every studio where attendance is tracked. Sessions that were
+    forgiven bring no strike.
+    """
+    is_due = strikes.due(now)
+    found = select(Booking.studio_id, Booking.wallet_id).where(*is_due).distinct().limit(limit)
+    owners = {(row[0], row[1]) for row in session.exec(found).all() if row[1] is not None}
+    free = wallets.lock_free(session, wallets=owners)
+    missed = session.exec(
+        select(Booking)
+        .where(*is_due, tuple_(col(Booking.studio_id), col(Booking.wallet_id)).in_(free))
+        .order_by(col(Booking.id))
+        .limit(limit)
+        .with_for_update(skip_locked=True)
+    ).all()
+    for booking in missed:
+        if booking.status is BookingStatus.CONFIRMED:
+            _begin(session, booking, Cause("no_show", booking.code, Actor.SYSTEM.value, now))
+            _mark(session, booking, BookingStatus.NO_SHOW, Actor.SYSTEM, now)
+        studio = queries.load(session, studio_id=booking.studio_id)
+        strikes.add(session, studio=studio, booking=booking, now=now)
+    session.flush()
+    return len(missed)
 
 
 def forgive(
     session: Session, *, studio: Studio, booking_id: UUID, by: str, now: datetime
 ) -> tuple[Booking, dict[CreditKind, int]]:
-    """Give a no-show their credits back, once; returns what came back per kind."""
+    """Give a no-show their credits back, once, and lift the strike; returns what came back."""
     booking = bookings.lock(session, studio_id=studio.id, booking_id=booking_id)
     if booking.status is not BookingStatus.NO_SHOW:
         raise states.WrongState(
@@ -92,6 +122,7 @@ def forgive(
         expires_at=goodwill.expiry(now.astimezone(zone).date(), zone),
         cause=Cause("forgiven", booking.code, by, now),
     )
+    strikes.forgive(session, studio_id=studio.id, booking_id=booking.id, by=by, now=now)
     booking.forgiven_at = now
     booking.revision += 1
     session.flush()

@@ -133,26 +133,55 @@ def near(found: Sequence[Taken], span: Span, policy: Policy) -> list[Taken]:
     return [each for each in found if each.start < span.end + gap and span.start < each.end + gap]
 
 
-def claims(found: Iterable[Taken], gap: int) -> list[Claim]:
+def claims(found: Sequence[Taken], gap: int) -> list[Claim]:
     """Return when each resource is in use: a buffer of `gap` minutes follows a session.
 
-    It may run into a block, so a block counts from that much later on, if at all.
+    It may run into a block, so a block counts from that much later on, if at all. Of two sessions
+    that stand nearer to each other the earlier lasts until the later begins.
     """
     if not gap:
         return [each[:3] for each in found]
+    followed = close_pairs(found, gap)
     return [
         (each.resource_id, each.start + gap, each.end)
         if each.is_block
-        else (each.resource_id, each.start, each.end + gap)
-        for each in found
+        else (
+            each.resource_id,
+            each.start,
+            found[followed[number]].start if number in followed else each.end + gap,
+        )
+        for number, each in enumerate(found)
     ]
+
+
+def close_pairs(found: Sequence[Taken], gap: int) -> dict[int, int]:
+    """Return the sessions that another follows within the buffer on their resource, and which.
+
+    Those are one customer's, back to back; or staff, or a buffer that grew, have put them there.
+    """
+    pairs: dict[int, int] = {}
+    last: dict[int, int] = {}
+    for number in sorted(range(len(found)), key=lambda number: found[number].start):
+        each = found[number]
+        if each.is_block:
+            continue
+        before = last.get(each.resource_id)
+        if before is not None and each.start < found[before].end + gap:
+            pairs[before] = number
+        last[each.resource_id] = number
+    return pairs
 
 
 def pieces(
     found: Sequence[Taken], *, bays: Iterable[int], span: Span, policy: Policy, now: datetime
 ) -> list[Piece]:
-    """Return the bays' share of what is taken, as the assignment sees it."""
+    """Return the bays' share of what is taken, as the assignment sees it.
+
+    Sessions that stand nearer to each other than the buffer stay beside each other.
+    """
     wanted = set(bays)
+    pairs = close_pairs(found, policy.buffer_minutes) if policy.buffer_minutes else {}
+    beside = {*pairs, *pairs.values()}
     frozen_until = to_minutes(now) + policy.bay_freeze_minutes
     return [
         Piece(
@@ -160,7 +189,7 @@ def pieces(
             start=start,
             end=end,
             bay=bay,
-            movable=not (each.pinned or each.stranded)
+            movable=not (each.pinned or each.stranded or number in beside)
             and each.start >= frozen_until
             and span.start <= each.start
             and each.end <= span.end,

@@ -1,6 +1,6 @@
 """Bookings: made with credits or from a paid hold, read, cancelled, begun and completed."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Container, Iterable, Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -9,7 +9,7 @@ from sqlalchemy import tuple_
 from sqlmodel import Session, col, select
 
 from booking_engine import attention
-from booking_engine.booking import allocator, drafts, express, policies, states, terms
+from booking_engine.booking import allocator, drafts, express, policies, states, terms, tracking
 from booking_engine.booking import book as days
 from booking_engine.booking.drafts import Owner, Seats
 from booking_engine.booking.express import Asked
@@ -17,11 +17,11 @@ from booking_engine.booking.models import Allocation, AllocationState, Booking, 
 from booking_engine.booking.policies import Actor
 from booking_engine.booking.pricing import Basket
 from booking_engine.booking.terms import SessionRequest, Terms
-from booking_engine.catalog.queries import read_policy
+from booking_engine.catalog import queries
 from booking_engine.catalog.studio import Coach, Simulator, Studio
 from booking_engine.errors import Conflict, NotFound
 from booking_engine.intervals import Interval
-from booking_engine.ledger import credits, wallets
+from booking_engine.ledger import credits, goodwill, wallets
 from booking_engine.ledger.models import CreditKind
 from booking_engine.ledger.transfers import Cause
 
@@ -116,19 +116,9 @@ def cancel(
     booking = lock(session, studio_id=studio_id, booking_id=booking_id)
     if booking.status is BookingStatus.CANCELLED:
         raise AlreadyCancelled(f"booking {booking.code} is cancelled already")
-    if booking.status not in LIVE or booking.starts_at <= now:
-        raise NotCancellable(
-            f"booking {booking.code} can no longer be cancelled", status=booking.status.value
-        )
-    percent = percent_back(booking, actor=actor, now=now)
-    back = credits.give_back(
-        session,
-        studio_id=studio_id,
-        booking_id=booking.id,
-        percent=percent,
-        cause=Cause("cancelled", booking.code, actor.value, now),
-        attempt=booking.funding,
-    )
+    refuse_begun(booking, (*LIVE, BookingStatus.AWAITING_APPROVAL), now=now)
+    cause = Cause("cancelled", booking.code, actor.value, now)
+    back = give_back(session, booking=booking, actor=actor, cause=cause)
     end(booking, BookingStatus.CANCELLED, by=actor.value, reason=reason, now=now)
     allocator.release(session, studio_id=studio_id, booking_id=booking.id)
     attention.withdraw(session, studio_id=studio_id, booking_id=booking.id, now=now)
@@ -142,12 +132,55 @@ def is_overdue(booking: Booking, *, now: datetime) -> bool:
     return booking.due_at is not None and booking.due_at <= now
 
 
+def refuse_begun(booking: Booking, statuses: Container[BookingStatus], *, now: datetime) -> None:
+    """Raise `NotCancellable` unless a booking has one of these statuses and is still to come."""
+    if booking.status not in statuses or booking.starts_at <= now:
+        raise NotCancellable(
+            f"booking {booking.code} can no longer be cancelled", status=booking.status.value
+        )
+
+
+def give_back(
+    session: Session,
+    *,
+    booking: Booking,
+    actor: Actor,
+    cause: Cause,
+    kinds: Collection[CreditKind] = tuple(CreditKind),
+) -> dict[CreditKind, int]:
+    """End what a booking holds as its cancellation says (D3); returns what came back per kind."""
+    if actor is Actor.CUSTOMER or booking.due_at is not None:
+        percent = percent_back(booking, actor=actor, now=cause.at)
+        return credits.give_back(
+            session,
+            studio_id=booking.studio_id,
+            booking_id=booking.id,
+            percent=percent,
+            cause=cause,
+            attempt=booking.funding,
+            kinds=kinds,
+        )
+    studio = queries.load(session, studio_id=booking.studio_id)
+    zone = studio.location_by_id(booking.location_id).zone
+    return goodwill.give_back(
+        session,
+        studio_id=booking.studio_id,
+        booking_id=booking.id,
+        zone=zone,
+        cause=cause,
+        attempt=booking.funding,
+        kinds=kinds,
+    )
+
+
 def percent_back(booking: Booking, *, actor: Actor, now: datetime) -> int:
     """Return what a cancellation at `now` would give back, by the policy frozen on the booking."""
+    if booking.free_to_cancel or booking.status is BookingStatus.AWAITING_APPROVAL:
+        return 100
     if booking.due_at is not None:
         return 100  # it ends without a penalty if nobody does anything (D5)
     percent = policies.percent_back(
-        read_policy(booking.policy),
+        queries.read_policy(booking.policy),
         starts_at=booking.starts_at,
         booked_at=booking.confirmed_at or booking.created_at,
         actor=actor,
@@ -166,11 +199,16 @@ def end(booking: Booking, status: BookingStatus, *, by: str, reason: str, now: d
 
 
 def begin_and_complete(session: Session, *, now: datetime, limit: int) -> int:
-    """Spend what begun sessions hold and complete those that are over; returns how many."""
+    """Spend what begun sessions hold and complete those that are over; returns how many.
+
+    Where attendance is tracked, only who was checked in has played.
+    """
+    was_there = (col(Booking.status) == BookingStatus.CHECKED_IN) | ~tracking.tracked()
+    is_over = (col(Booking.ends_at) <= now) & was_there
     is_due = (
         col(Booking.status).in_(LIVE),
         col(Booking.starts_at) <= now,
-        col(Booking.begun_at).is_(None) | (col(Booking.ends_at) <= now),
+        col(Booking.begun_at).is_(None) | is_over,
         col(Booking.due_at).is_(None),  # over before it begins, unless it is paid
     )
     found = select(Booking.studio_id, Booking.wallet_id).where(*is_due).distinct().limit(limit)
@@ -183,6 +221,8 @@ def begin_and_complete(session: Session, *, now: datetime, limit: int) -> int:
         .limit(limit)
         .with_for_update(skip_locked=True)
     ).all()
+    ids = {booking.studio_id for booking in due}
+    studios = {studio_id: queries.load(session, studio_id=studio_id) for studio_id in ids}
     for booking in due:
         if booking.begun_at is None:
             cause = Cause("played", booking.code, "system", now)
@@ -194,7 +234,8 @@ def begin_and_complete(session: Session, *, now: datetime, limit: int) -> int:
                 attempt=booking.funding,
             )
             booking.begun_at = booking.starts_at
-        if booking.ends_at <= now:
+        stands = tracking.status_at(booking, studios[booking.studio_id], now=now)
+        if stands is BookingStatus.COMPLETED:
             states.change(booking, BookingStatus.COMPLETED, actor=Actor.SYSTEM)
     session.flush()
     return len(due)
@@ -258,28 +299,6 @@ def seats_of(
         if kept and booking_id and resource_id not in seats[booking_id]:
             seats[booking_id].append(resource_id)
     return seats
-
-
-def needing(
-    session: Session, *, studio_id: int, resource_id: int, now: datetime
-) -> Sequence[tuple[str, datetime]]:
-    """Return code and start of the bookings still to come that take a resource."""
-    found = session.exec(
-        select(Booking.code, Booking.starts_at)
-        .join(
-            Allocation,
-            (col(Allocation.studio_id) == col(Booking.studio_id))
-            & (col(Allocation.booking_id) == col(Booking.id)),
-        )
-        .where(
-            col(Allocation.studio_id) == studio_id,
-            col(Allocation.resource_id) == resource_id,
-            col(Allocation.state) != AllocationState.RELEASED,
-            col(Booking.ends_at) > now,
-        )
-        .order_by(col(Booking.starts_at))
-    ).all()
-    return [(row[0], row[1]) for row in found]
 
 
 def of_wallet(

@@ -133,7 +133,9 @@ def _seat_again(
 ) -> None:
     """Take the lapsed session's time anew, if it can still be had."""
     allocator.release(session, studio_id=studio.id, booking_id=booking.id)
-    seats = allocator.seat(session, studio=studio, terms=agreed, now=now)
+    seats = allocator.seat(
+        session, studio=studio, terms=agreed, now=now, wallet_id=booking.wallet_id
+    )
     bookings.take(session, booking=booking, seats=seats, terms=agreed, until=None)
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, text
+from sqlalchemy import ColumnElement, text, true
 from sqlmodel import Session, col, select
 
 from booking_engine.booking import recurrence
@@ -29,8 +29,18 @@ class SeriesQuota(Conflict):
     code = "series_quota"
 
 
-def refuse(session: Session, *, studio: Studio, agreed: Terms, rule: Rule, wallet_id: UUID) -> None:
-    """Raise `SeriesOverlap` or `SeriesQuota` where a new series would collide again and again.
+def refuse(
+    session: Session,
+    *,
+    studio: Studio,
+    agreed: Terms,
+    rule: Rule,
+    wallet_id: UUID,
+    besides: UUID | None = None,
+) -> None:
+    """Raise `SeriesOverlap` or `SeriesQuota` where a series would collide again and again.
+
+    A series that changes its time is not compared with itself (`besides`).
 
     Rivals queue here until the commit, so that two of them cannot slip past each other.
     """
@@ -39,11 +49,13 @@ def refuse(session: Session, *, studio: Studio, agreed: Terms, rule: Rule, walle
         {"name": f"series:{studio.id}"},
     )
     pattern = Pattern(rule, agreed.location.zone, 0, agreed.during.minutes)
-    _refuse_own(session, studio, pattern, wallet_id)
+    others = col(Series.id) != besides if besides else true()
+    _refuse_own(session, studio, pattern, (col(Series.wallet_id) == wallet_id) & others)
     offset = coached_from(agreed)
     if agreed.coach is not None and offset is not None:
         coached = Pattern(rule, agreed.location.zone, offset, agreed.coaching_minutes)
-        _refuse_coach(session, studio, coached, agreed.coach.handle)
+        whose = (col(Series.coach) == agreed.coach.handle) & others
+        _refuse_coach(session, studio, coached, whose)
 
 
 def coached_from(agreed: Terms) -> int | None:
@@ -60,9 +72,11 @@ def rule_of(series: Series) -> Rule:
     )
 
 
-def _refuse_own(session: Session, studio: Studio, wanted: Pattern, wallet_id: UUID) -> None:
+def _refuse_own(
+    session: Session, studio: Studio, wanted: Pattern, whose: ColumnElement[bool]
+) -> None:
     minutes = wanted.minutes
-    for other in _live(session, studio, col(Series.wallet_id) == wallet_id):
+    for other in _live(session, studio, whose):
         theirs = _pattern(studio, other, 0, other.minutes)
         if recurrence.overlap(wanted, theirs):
             raise SeriesOverlap("another series of yours is at that time", series=str(other.id))
@@ -74,13 +88,15 @@ def _refuse_own(session: Session, studio: Studio, wanted: Pattern, wallet_id: UU
         )
 
 
-def _refuse_coach(session: Session, studio: Studio, wanted: Pattern, coach: str) -> None:
-    for other in _live(session, studio, col(Series.coach) == coach):
+def _refuse_coach(
+    session: Session, studio: Studio, wanted: Pattern, whose: ColumnElement[bool]
+) -> None:
+    for other in _live(session, studio, whose):
         if other.coaching_offset is None:
             continue  # its coaching finds its place around others, date by date
         theirs = _pattern(studio, other, other.coaching_offset, other.coaching_minutes)
         if recurrence.overlap(wanted, theirs):
-            raise SeriesOverlap("the coach has a series at that time", coach=coach)
+            raise SeriesOverlap("the coach has a series at that time", coach=other.coach)
 
 
 def _pattern(studio: Studio, series: Series, offset: int, minutes: int) -> Pattern:

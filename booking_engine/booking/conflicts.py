@@ -5,12 +5,13 @@ from dataclasses import dataclass
 from datetime import timedelta
 from uuid import UUID
 
+from booking_engine.attention import COACH_OFF
 from booking_engine.catalog import schedules
 from booking_engine.catalog.schedules import Span
 from booking_engine.catalog.studio import Coach, Location, Studio
 from booking_engine.intervals import covers
 
-CLOSED, COACH_OFF = "studio_closed", "coach_off"
+CLOSED = "studio_closed"
 
 
 @dataclass(frozen=True, slots=True)

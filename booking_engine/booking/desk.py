@@ -81,7 +81,7 @@ def book(
     dates = days.days_of(agreed.during, agreed.location)
     days.lock_days(session, studio_id=studio.id, days=dates)
     displaced = [_displace(session, each, reason, now) for each in standing]
-    seats = allocator.seat(session, studio=studio, terms=agreed, now=now)
+    seats = allocator.seat(session, studio=studio, terms=agreed, now=now, wallet_id=wallet_id)
     owner = Owner(wallet_id, BookingStatus.CONFIRMED, None)
     booking = bookings.write(
         session, studio=studio, terms=agreed, seats=seats, owner=owner, now=now

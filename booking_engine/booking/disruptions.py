@@ -1,14 +1,15 @@
-"""Lists the sessions that a changed catalogue leaves outside its hours; cancels nobody (X13)."""
+"""Whom a changed catalogue would leave without their place or hours; cancels nobody (X13)."""
 
 from collections.abc import Sequence
 from datetime import datetime
 
 from sqlalchemy import text
-from sqlmodel import Session
+from sqlmodel import Session, col, select
 
 from booking_engine import attention
 from booking_engine.booking import conflicts
 from booking_engine.booking.conflicts import CLOSED, Conflict, Standing
+from booking_engine.booking.models import Allocation, AllocationState, Booking
 from booking_engine.catalog.studio import Studio
 from booking_engine.intervals import from_minutes, to_minutes
 
@@ -43,6 +44,28 @@ def flag(session: Session, *, before: Studio, after: Studio, now: datetime) -> l
     keys = {conflict.key for conflict in found}
     attention.withdraw_others(session, studio_id=after.id, kind=KIND, keys=keys, now=now)
     return [each for each in found if each.is_new and _raise(session, after, each, now)]
+
+
+def needing(
+    session: Session, *, studio_id: int, resource_id: int, now: datetime
+) -> Sequence[tuple[str, datetime]]:
+    """Return code and start of the bookings still to come that take a resource."""
+    found = session.exec(
+        select(Booking.code, Booking.starts_at)
+        .join(
+            Allocation,
+            (col(Allocation.studio_id) == col(Booking.studio_id))
+            & (col(Allocation.booking_id) == col(Booking.id)),
+        )
+        .where(
+            col(Allocation.studio_id) == studio_id,
+            col(Allocation.resource_id) == resource_id,
+            col(Allocation.state) != AllocationState.RELEASED,
+            col(Booking.ends_at) > now,
+        )
+        .order_by(col(Booking.starts_at))
+    ).all()
+    return [(row[0], row[1]) for row in found]
 
 
 def words(studio: Studio, conflict: Conflict) -> str:

@@ -12,10 +12,9 @@ from sqlalchemy import text
 from sqlmodel import Session, col, delete, select, update
 
 from booking_engine import attention
-from booking_engine.booking import allocator, bookings, holds, series, waitlist
+from booking_engine.booking import allocator, bookings, holds, series, upkeep, waitlist
 from booking_engine.booking.models import Booking, BookingStatus, Hold
 from booking_engine.booking.policies import Actor
-from booking_engine.booking.series_models import SeriesStatus
 from booking_engine.catalog.studio import Studio
 from booking_engine.ledger import wallets
 from booking_engine.ledger.models import AliasKind, Lot, Wallet, WalletAlias
@@ -34,9 +33,8 @@ def erase(session: Session, *, studio: Studio, wallet_id: UUID, now: datetime) -
     for entry in waitlist.waiting(session, studio_id=studio.id, wallet_id=wallet_id):
         waitlist.leave(session, studio=studio, entry=entry, now=now)
     wallets.lock(session, studio_id=studio.id, wallet_id=wallet_id)
-    for each in series.of_wallet(session, studio_id=studio.id, wallet_id=wallet_id):
-        if each.status is not SeriesStatus.ENDED:
-            series.end(session, studio=studio, series_id=each.id, now=now)
+    for each in upkeep.live_of(session, studio_id=studio.id, wallet_id=wallet_id):
+        series.end(session, studio=studio, series_id=each.id, now=now)
     _end_bookings(session, studio, wallet_id, now)
     freeze(session, studio=studio, wallet_id=wallet_id, now=now)
     session.exec(

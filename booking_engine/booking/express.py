@@ -48,6 +48,9 @@ LOOK = f"""
             id, kind, available, priority, paid_minor, order_id, expires_at, granted_at, frozen_at,
             only_for))
             FROM ({rules.SPENDABLE}) AS lot),
+        'own', (SELECT json_agg(id) FROM booking
+            WHERE studio_id = %(studio_id)s AND wallet_id = %(neighbour)s
+              AND starts_at < %(end)s AND ends_at > %(start)s),
         'holds', (SELECT json_agg(json_build_array(hold.expires_at,
                 extract(epoch FROM booking.ends_at - booking.starts_at)::int / 60)
                 ORDER BY hold.expires_at)
@@ -123,6 +126,8 @@ class Asked:
             "studio_id": self.studio.id,
             "wallet_id": None if self.holder else self.wallet_id,
             "holder": self.holder,
+            # Whose own sessions need no buffer before or after this one.
+            "neighbour": self.wallet_id if self.studio.policy.buffer_minutes else None,
             "start": start,
             "end": end,
             "now": self.now,
@@ -138,12 +143,14 @@ class Seen:
     has_lapsed: bool
     lots: list[Funds]
     holds: list[tuple[datetime, int]]
+    own: set[int]  # the places of the customer's own sessions in `taken`
 
     @classmethod
     def read(cls, text: str) -> "Seen":
         """Read the answer to `LOOK`."""
         found = json.loads(text)
         taken = found["taken"] or ()
+        own = frozenset(found["own"] or ())
         return cls(
             taken=[Taken._make((*each[:-2], None, None)) for each in taken],
             ids=[(each[-2], each[-1]) for each in taken],
@@ -152,6 +159,7 @@ class Seen:
             holds=[
                 (datetime.fromisoformat(until), minutes) for until, minutes in found["holds"] or ()
             ],
+            own={number for number, each in enumerate(taken) if each[-1] in own},
         )
 
 
@@ -230,7 +238,7 @@ def _look(session: Session, asked: Asked) -> Seen:
 def _draft(asked: Asked, seen: Seen, owner: Owner) -> tuple[Seats, Any, dict[str, Any]]:
     """Choose the seats, draft the booking, and begin the values of `WRITE`."""
     terms, studio = asked.terms, asked.studio
-    seats, moves = allocator.choose(studio, terms, seen.taken, asked.span, asked.now)
+    seats, moves = allocator.choose(studio, terms, seen.taken, asked.span, asked.now, own=seen.own)
     booking = SimpleNamespace(**drafts.booking_row(studio, terms, seats, owner, asked.now))
     allocations = drafts.allocation_rows(
         booking,

@@ -117,7 +117,15 @@ def status(hold: Hold, *, now: datetime) -> HoldStatus:
     return hold.status
 
 
-def release(session: Session, *, studio: Studio, hold_id: UUID, now: datetime) -> None:
+def release(
+    session: Session,
+    *,
+    studio: Studio,
+    hold_id: UUID,
+    now: datetime,
+    actor: Actor = Actor.CUSTOMER,
+    reason: str = "hold released",
+) -> None:
     """Give a held slot back; a hold that has ended already stays as it is.
 
     Raises `NotFound`, and `HoldConverted` where it has become a booking.
@@ -130,7 +138,7 @@ def release(session: Session, *, studio: Studio, hold_id: UUID, now: datetime) -
     if hold.status is not HoldStatus.ACTIVE:
         return
     hold.status = HoldStatus.RELEASED
-    bookings.end(booking, BookingStatus.EXPIRED, by="customer", reason="hold released", now=now)
+    bookings.end(booking, BookingStatus.EXPIRED, by=actor.value, reason=reason, now=now)
     allocator.release(session, studio_id=studio.id, booking_id=booking.id)
     attention.withdraw(session, studio_id=studio.id, booking_id=booking.id, now=now)
     session.flush()

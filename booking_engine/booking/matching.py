@@ -11,7 +11,15 @@ from uuid import UUID
 
 from sqlmodel import Session
 
-from booking_engine.booking import allocator, bookings, drafts, offers, openings, waitlist
+from booking_engine.booking import (
+    allocator,
+    bookings,
+    drafts,
+    offers,
+    openings,
+    strikes,
+    waitlist,
+)
 from booking_engine.booking.allocator import CoachUnavailable
 from booking_engine.booking.book import SlotTaken
 from booking_engine.booking.drafts import Owner
@@ -94,7 +102,13 @@ def _line(session: Session, studio: Studio, now: datetime) -> list[tuple[Waitlis
         if window is not None:
             line.append((entry, window))
     session.flush()
-    return line
+    wallets_of_line = {entry.wallet_id for entry, _ in line}
+    barred = {
+        wallet_id
+        for wallet_id in wallets_of_line
+        if strikes.restricted_until(session, studio=studio, wallet_id=wallet_id, now=now)
+    }
+    return [(entry, window) for entry, window in line if entry.wallet_id not in barred]
 
 
 def _let_go(session: Session, studio_id: int, entry_ids: Sequence[UUID]) -> dict[UUID, Spans]:
@@ -156,7 +170,7 @@ def _book(
     session: Session, *, studio: Studio, entry: WaitlistEntry, terms: Terms, now: datetime
 ) -> None:
     wallets.lock(session, studio_id=studio.id, wallet_id=entry.wallet_id)
-    seats = allocator.seat(session, studio=studio, terms=terms, now=now)
+    seats = allocator.seat(session, studio=studio, terms=terms, now=now, wallet_id=entry.wallet_id)
     owner = Owner(entry.wallet_id, BookingStatus.CONFIRMED, None)
     booking = bookings.write(session, studio=studio, terms=terms, seats=seats, owner=owner, now=now)
     cause = Cause("booked", booking.code, ACTOR, now)

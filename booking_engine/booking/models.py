@@ -76,6 +76,11 @@ class Booking(SQLModel, table=True):
         Index("ix_booking_studio_id_wallet_id_starts_at", "studio_id", "wallet_id", "starts_at"),
         Index("ix_booking_studio_id_order_id", "studio_id", "order_id"),
         Index(
+            "ix_booking_no_show_ends_at",
+            "ends_at",
+            postgresql_where=text("status = 'no_show'"),
+        ),
+        Index(
             "ix_booking_live_starts_at",
             "starts_at",
             postgresql_where=text("status IN ('confirmed', 'checked_in')"),
@@ -108,6 +113,7 @@ class Booking(SQLModel, table=True):
     recovered: bool = False  # paid after its hold had lapsed, slot still free (D7)
     any_coach: bool = False  # whoever was free: another one will do if it has to be seated anew
     complimentary: bool = False  # given by the studio: it burns no credits
+    free_to_cancel: bool = False  # the studio took its coach away: the customer may give it back
     created_at: datetime
     confirmed_at: datetime | None = None
     begun_at: datetime | None = None  # its credits are spent since

@@ -69,25 +69,49 @@ def move(
     if (wanted.during.start, wanted.during.end) == (booking.starts_at, booking.ends_at):
         raise SameTime(f"booking {booking.code} is at that time already")
     price = _price(booking, actor, now)
-    seats = allocator.seat(session, studio=studio, terms=wanted, now=now, instead_of=booking.id)
+    given_up = max(0, booking.simulator_minutes - wanted.simulator_minutes)
+    reseat(session, studio=studio, booking=booking, wanted=wanted, until=None, now=now)
+    booking.moves += 1
+    if actor is Actor.CUSTOMER:
+        booking.return_cap = min(booking.return_cap, price.percent)
+        booking.free_to_cancel = False
+    _fund_again(session, booking, price, given_up, Cause("moved", booking.code, actor.value, now))
+    allocator.tell(session, studio_id=studio.id, booking_id=booking.id, now=now)
+    return booking
+
+
+def reseat(
+    session: Session,
+    *,
+    studio: Studio,
+    booking: Booking,
+    wanted: Terms,
+    until: datetime | None,
+    now: datetime,
+) -> None:
+    """Take new terms for a booking, until an instant or for good, and free what it had.
+
+    Its row is locked. Raises `SlotTaken` or `CoachUnavailable`.
+    """
+    seats = allocator.seat(
+        session,
+        studio=studio,
+        terms=wanted,
+        now=now,
+        instead_of=booking.id,
+        wallet_id=booking.wallet_id,
+    )
     allocator.release(session, studio_id=studio.id, booking_id=booking.id)
     attention.withdraw(session, studio_id=studio.id, booking_id=booking.id, now=now)
-    given_up = max(0, booking.simulator_minutes - wanted.simulator_minutes)
     booking.starts_at, booking.ends_at = wanted.during.start, wanted.during.end
     booking.coaching_starts_at = seats.coached.start if seats.coached else None
     booking.coaching_ends_at = seats.coached.end if seats.coached else None
     booking.facts = drafts.facts(studio, wanted, seats)
     booking.simulator_minutes = wanted.simulator_minutes
     booking.price_minor = wanted.basket.total_minor
-    booking.moves += 1
     booking.revision += 1
-    if actor is Actor.CUSTOMER:
-        booking.return_cap = min(booking.return_cap, price.percent)
     session.flush()
-    bookings.take(session, booking=booking, seats=seats, terms=wanted, until=None)
-    _fund_again(session, booking, price, given_up, Cause("moved", booking.code, actor.value, now))
-    allocator.tell(session, studio_id=studio.id, booking_id=booking.id, now=now)
-    return booking
+    bookings.take(session, booking=booking, seats=seats, terms=wanted, until=until)
 
 
 def _new_terms(

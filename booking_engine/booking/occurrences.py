@@ -6,6 +6,7 @@ hold the wallet's lock.
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 from uuid import UUID
@@ -13,12 +14,13 @@ from uuid import UUID
 from sqlmodel import Session, col, select
 
 from booking_engine import attention
-from booking_engine.booking import allocator, bookings, drafts, states, terms
+from booking_engine.booking import allocator, bookings, drafts, moves, states, terms
 from booking_engine.booking.allocator import CoachUnavailable
 from booking_engine.booking.book import SlotTaken
 from booking_engine.booking.drafts import Owner
 from booking_engine.booking.models import Booking, BookingStatus
 from booking_engine.booking.policies import Actor
+from booking_engine.booking.recurrence import Start
 from booking_engine.booking.series_models import (
     Occurrence,
     OccurrenceStatus,
@@ -34,6 +36,7 @@ from booking_engine.ledger.transfers import Cause
 
 FUND_AHEAD = timedelta(days=14)
 RELEASE_AHEAD = timedelta(hours=48)
+SYSTEM = "system"
 
 
 class Reason(StrEnum):
@@ -105,7 +108,9 @@ def take(
     must_pay = until <= now or series.status is SeriesStatus.PAUSED
     is_paid = False
     with session.begin_nested():
-        seats = allocator.seat(session, studio=studio, terms=agreed, now=now)
+        seats = allocator.seat(
+            session, studio=studio, terms=agreed, now=now, wallet_id=series.wallet_id
+        )
         held_until = agreed.during.start if must_pay else until
         owner = Owner(series.wallet_id, BookingStatus.HELD, held_until)
         booking = bookings.write(
@@ -124,6 +129,35 @@ def take(
     occurrence.taken_at = now
     occurrence.funded_at = now if is_paid else None
     occurrence.reminded_week_at = occurrence.reminded_last_at = None
+
+
+def move(
+    session: Session,
+    *,
+    studio: Studio,
+    series: Series,
+    occurrence: Occurrence,
+    booking: Booking,
+    start: Start,
+    minutes: int,
+    now: datetime,
+) -> None:
+    """Give an unpaid date another slot, and pay for it where it can wait no longer.
+
+    Its booking is locked. Raises as `take` does.
+    """
+    request = replace(request_for(studio, series, start.at), minutes=minutes)
+    agreed = terms.agree(studio, request, now=now)
+    until = start.at - RELEASE_AHEAD
+    must_pay = until <= now
+    held_until = start.at if must_pay else until
+    moves.reseat(session, studio=studio, booking=booking, wanted=agreed, until=held_until, now=now)
+    occurrence.starts_at, occurrence.is_shifted = start
+    occurrence.taken_at = now
+    occurrence.reminded_week_at = occurrence.reminded_last_at = None
+    if must_pay:
+        _pay(session, booking, SYSTEM, now)
+        occurrence.status, occurrence.funded_at = OccurrenceStatus.FUNDED, now
 
 
 def take_or_skip(
@@ -150,7 +184,7 @@ def take_or_skip(
 def fund(session: Session, *, occurrence: Occurrence, booking: Booking, now: datetime) -> bool:
     """Pay for a tentative date if the credits are there; returns whether it is paid now."""
     try:
-        _pay(session, booking, "system", now)
+        _pay(session, booking, SYSTEM, now)
     except NotEnoughCredits:
         return False
     occurrence.status = OccurrenceStatus.FUNDED
@@ -187,6 +221,17 @@ def of_series(session: Session, *, series: Series) -> Sequence[Occurrence]:
         .order_by(col(Occurrence.number))
         .execution_options(populate_existing=True)
     ).all()
+
+
+def tentative_of(session: Session, *, studio_id: int, booking_id: UUID) -> Occurrence | None:
+    """Return the unpaid date that this booking holds, None where it is no such date."""
+    return session.exec(
+        select(Occurrence).where(
+            col(Occurrence.studio_id) == studio_id,
+            col(Occurrence.booking_id) == booking_id,
+            col(Occurrence.status) == OccurrenceStatus.TENTATIVE,
+        )
+    ).first()
 
 
 def lock_bookings(

@@ -58,7 +58,7 @@ def make(
     session: Session, *, studio: Studio, entry: WaitlistEntry, terms: Terms, now: datetime
 ) -> WaitlistOffer:
     """Hold a session for an entry; raises `SlotTaken` or `CoachUnavailable`."""
-    seats = allocator.seat(session, studio=studio, terms=terms, now=now)
+    seats = allocator.seat(session, studio=studio, terms=terms, now=now, wallet_id=entry.wallet_id)
     until = lasts_until(terms.during.start, now=now)
     owner = Owner(entry.wallet_id, BookingStatus.HELD, until)
     booking = bookings.write(session, studio=studio, terms=terms, seats=seats, owner=owner, now=now)
@@ -127,6 +127,23 @@ def current(session: Session, *, entry: WaitlistEntry, now: datetime) -> tuple[W
         if stands is OfferStatus.EXPIRED:
             raise HoldExpired("the offer's time is up; you keep your place in the line")
     raise NoOffer("nothing is on offer to you now")
+
+
+def of_booking(session: Session, *, studio_id: int, booking_id: UUID) -> WaitlistOffer | None:
+    """Return the open offer that holds this booking, None where it is no offer."""
+    return session.exec(
+        select(WaitlistOffer)
+        .join(
+            Hold,
+            (col(Hold.studio_id) == col(WaitlistOffer.studio_id))
+            & (col(Hold.id) == col(WaitlistOffer.hold_id)),
+        )
+        .where(
+            col(WaitlistOffer.studio_id) == studio_id,
+            col(WaitlistOffer.status) == OfferStatus.OPEN,
+            col(Hold.booking_id) == booking_id,
+        )
+    ).first()
 
 
 def let_go(

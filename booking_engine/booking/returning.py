@@ -39,7 +39,8 @@ def _is_taken(found: Sequence[Taken], going: Mapping[int, int], number: int, gap
     """Tell whether somebody is in the former place of one who wants to go back."""
     mine, bay = found[number], going[number]
     for other_number, other in enumerate(found):
-        if other_number == number or going.get(other_number, other.resource_id) != bay:
+        # Whoever goes too leaves that place, or stood there beside this one before.
+        if other_number in going or other.resource_id != bay:
             continue
         between = gap if other.booking_id is not None else 0
         if mine.start < other.end + between and other.start < mine.end + between:

@@ -4,7 +4,7 @@ A series is started, read, ended; single dates are skipped and added back. What 
 credits do to it is in `upkeep`.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from uuid import UUID
@@ -113,13 +113,16 @@ def get(
     return found
 
 
-def of_wallet(session: Session, *, studio_id: int, wallet_id: UUID) -> Sequence[Series]:
-    """Return the series of a customer, newest first."""
-    return session.exec(
-        select(Series)
-        .where(col(Series.studio_id) == studio_id, col(Series.wallet_id) == wallet_id)
-        .order_by(col(Series.id).desc())
-    ).all()
+def of_wallet(
+    session: Session, *, studio_id: int, wallet_id: UUID, before: UUID | None, limit: int
+) -> Sequence[Series]:
+    """Return the series of a customer, newest first, those before an id."""
+    wanted = select(Series).where(
+        col(Series.studio_id) == studio_id, col(Series.wallet_id) == wallet_id
+    )
+    if before is not None:
+        wanted = wanted.where(col(Series.id) < before)
+    return session.exec(wanted.order_by(col(Series.id).desc()).limit(limit)).all()
 
 
 def bookings_of(session: Session, *, dates: Sequence[Occurrence]) -> dict[UUID, Booking]:
@@ -137,7 +140,7 @@ def bookings_of(session: Session, *, dates: Sequence[Occurrence]) -> dict[UUID, 
 
 def end(session: Session, *, studio: Studio, series_id: UUID, now: datetime) -> Series:
     """End a series and free its unpaid dates; what is booked stays. Again, it changes nothing."""
-    kept = _lock(session, studio, series_id)
+    kept = lock(session, studio, series_id)
     if kept.series.status is SeriesStatus.ENDED:
         return kept.series
     dates = kept.tentative()
@@ -152,7 +155,7 @@ def cancel_bookings(
     session: Session, *, studio: Studio, series_id: UUID, actor: Actor, now: datetime
 ) -> dict[CreditKind, int]:
     """Cancel what a series has booked for the time to come; returns what came back, per kind."""
-    kept = _lock(session, studio, series_id)
+    kept = lock(session, studio, series_id)
     totals = dict.fromkeys(CreditKind, 0)
     paid = [each for each in kept.dates if each.status is OccurrenceStatus.FUNDED]
     booked = occurrences.lock_bookings(session, studio_id=studio.id, dates=paid)
@@ -180,9 +183,24 @@ def skip_date(
 
     Raises `NotFound`, `AlreadySkipped`, and `NotCancellable` once the session has begun.
     """
-    kept = _lock(session, studio, series_id)
-    each = _date(kept, number)
+    kept = lock(session, studio, series_id)
+    each = date_of(kept, number)
     booked = occurrences.lock_bookings(session, studio_id=studio.id, dates=[each])
+    skip(session, each, booked, actor=actor, now=now)
+    upkeep.schedule(kept, studio, now=now)
+    session.flush()
+    return kept.series
+
+
+def skip(
+    session: Session,
+    each: Occurrence,
+    booked: Mapping[UUID, Booking],
+    *,
+    actor: Actor,
+    now: datetime,
+) -> dict[CreditKind, int]:
+    """Skip one date whose booking is locked; returns what came back, raises as `skip_date`."""
     booking = booked.get(each.booking_id) if each.booking_id else None
     reason = Reason.BY_CUSTOMER if actor is Actor.CUSTOMER else Reason.BY_STUDIO
     status, _ = occurrences.standing(each, booking, now=now)
@@ -190,19 +208,17 @@ def skip_date(
         raise AlreadySkipped("that date is skipped already")
     if each.status is OccurrenceStatus.TENTATIVE:
         occurrences.give_up(session, occurrence=each, booking=booking, reason=reason, now=now)
-    else:
-        bookings.cancel(
-            session,
-            studio_id=studio.id,
-            booking_id=booking.id,
-            actor=actor,
-            reason="that date of its series was skipped",
-            now=now,
-        )
-        occurrences.skip(each, reason, now=now)
-    upkeep.schedule(kept, studio, now=now)
-    session.flush()
-    return kept.series
+        return dict.fromkeys(CreditKind, 0)
+    back = bookings.cancel(
+        session,
+        studio_id=booking.studio_id,
+        booking_id=booking.id,
+        actor=actor,
+        reason="that date of its series was skipped",
+        now=now,
+    )
+    occurrences.skip(each, reason, now=now)
+    return back
 
 
 def add_date(
@@ -213,8 +229,8 @@ def add_date(
     Raises `NotFound`, `NotSkipped`, `SeriesEnded`, what the rules refuse, `SlotTaken`, and
     `NotEnoughCredits` where the date has to be paid at once; then it stays skipped.
     """
-    kept = _lock(session, studio, series_id)
-    each = _date(kept, number)
+    kept = lock(session, studio, series_id)
+    each = date_of(kept, number)
     if kept.series.status is SeriesStatus.ENDED:
         raise SeriesEnded("that series has ended; start a new one")
     booking = bookings_of(session, dates=[each]).get(each.booking_id) if each.booking_id else None
@@ -289,7 +305,7 @@ def _write(
     return series
 
 
-def _lock(session: Session, studio: Studio, series_id: UUID) -> Kept:
+def lock(session: Session, studio: Studio, series_id: UUID) -> Kept:
     """Return a series that nobody else changes until the commit."""
     series = get(session, studio_id=studio.id, series_id=series_id)
     wallets.lock(session, studio_id=studio.id, wallet_id=series.wallet_id)
@@ -297,7 +313,8 @@ def _lock(session: Session, studio: Studio, series_id: UUID) -> Kept:
     return upkeep.load(session, studio=studio, series=series)
 
 
-def _date(kept: Kept, number: int) -> Occurrence:
+def date_of(kept: Kept, number: int) -> Occurrence:
+    """Return one date of a series; raises `NotFound`."""
     for each in kept.dates:
         if each.number == number:
             return each

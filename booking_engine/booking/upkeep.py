@@ -12,9 +12,9 @@ from uuid import UUID
 from sqlalchemy import text
 from sqlmodel import Session, col, select
 
-from booking_engine.booking import book, clashes, occurrences
+from booking_engine.booking import allocator, book, clashes, occurrences
 from booking_engine.booking.models import Booking, BookingStatus
-from booking_engine.booking.occurrences import FUND_AHEAD, Reason, release_at
+from booking_engine.booking.occurrences import FUND_AHEAD, SYSTEM, Reason, release_at
 from booking_engine.booking.recurrence import Rule
 from booking_engine.booking.series_models import (
     Occurrence,
@@ -34,7 +34,6 @@ TAKE_AHEAD = timedelta(weeks=6)
 REMIND_WEEK_AHEAD = timedelta(days=7)
 REMIND_LAST_AHEAD = timedelta(days=3)
 UNFUNDED_MAX = 2
-SYSTEM = "system"
 
 # Due by the clock, or because credits have come that pay for a date or wake a paused series.
 _DUE = text("""
@@ -174,7 +173,7 @@ def lock_days(
     days: set[date] = set()
     for kept, each in wanted:
         during = Interval.lasting(each.starts_at, kept.series.minutes)
-        days.update(book.days_of(during, kept.location))
+        days.update(allocator.days_touched(studio, kept.location, during))
     book.lock_days(session, studio_id=studio.id, days=days)
 
 
@@ -218,10 +217,12 @@ def schedule(kept: Kept, studio: Studio, *, now: datetime) -> None:
     series, number = kept.series, kept.last_number + 1
     last = kept.rule.last_number
     instants = []
+    counted = [each.starts_at for each in kept.dates if last and each.number <= last]
+    ends_at = max(counted, default=now)
     if last is None or number <= last:
         instants.append(_opens_at(kept, studio, number))
-    elif kept.dates[-1].starts_at > now:
-        instants.append(kept.dates[-1].starts_at)
+    elif ends_at > now:
+        instants.append(ends_at)
     elif series.status is not SeriesStatus.ENDED:
         series.status, series.ended_at = SeriesStatus.ENDED, now
     for each in kept.tentative():

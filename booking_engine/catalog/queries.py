@@ -140,8 +140,15 @@ def read_policy(policy: dict[str, object]) -> Policy:
     numbers = {name: value for name, value in policy.items() if isinstance(value, int)}
     shortfall = str(policy.get("shortfall", "forgive"))
     cancel = tuple(CancelTier(hours=tier["hours"], percent=tier["percent"]) for tier in tiers)
+    attendance = str(policy.get("attendance", "none"))
     gift_expiry_from = str(policy.get("gift_expiry_from", "claim"))
-    return Policy(**numbers, cancel=cancel, gift_expiry_from=gift_expiry_from, shortfall=shortfall)
+    return Policy(
+        **numbers,
+        cancel=cancel,
+        attendance=attendance,
+        gift_expiry_from=gift_expiry_from,
+        shortfall=shortfall,
+    )
 
 
 def _location(row: models.Location) -> Location:

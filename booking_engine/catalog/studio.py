@@ -28,6 +28,7 @@ class Policy:
     cancel: tuple[CancelTier, ...] = (CancelTier(48, 100), CancelTier(24, 50))
     free_moves: int = 1
     bay_freeze_minutes: int = 120
+    attendance: str = "none"  # or "staff": whom they do not check in has missed the session
     gift_expiry_from: str = "claim"  # or "purchase": when the days of a gift begin to count
     shortfall: str = "forgive"
 

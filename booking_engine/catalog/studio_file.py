@@ -109,6 +109,7 @@ class PolicyPart(_Part):
     ]
     free_moves: Annotated[int, Field(ge=0, le=10)] = 1
     bay_freeze_minutes: Annotated[int, Field(ge=0, le=60 * 24 * 30)] = 120
+    attendance: Literal["none", "staff"] = "none"
     gift_expiry_from: Literal["claim", "purchase"] = "claim"
     # What becomes of credits that were used before their order was refunded: let go, or owed.
     shortfall: Literal["forgive", "debt"] = "forgive"

@@ -4,7 +4,7 @@ Callers hold the wallet's lock (`wallets.lock`), so lots are read and written by
 CHECKs on the lot are the second wall.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -195,14 +195,18 @@ def give_back(
     percent: int,
     cause: Cause,
     attempt: int = 1,
+    kinds: Collection[CreditKind] = tuple(CreditKind),
 ) -> dict[CreditKind, int]:
     """End a booking's draws: `percent` returns to the lots it came from, the rest is spent.
 
     Returns what came back per kind. What comes back to a lot that expired meanwhile is written as
-    expired at once (D3), what comes back to a unit that the shop took back as revoked (D5).
+    expired at once (D3), what comes back to a unit that the shop took back as revoked (D5). Draws
+    of other than these `kinds` stay as they are.
     """
     totals = dict.fromkeys(CreditKind, 0)
     for draw, lot in draws_of(session, studio_id=studio_id, booking_id=booking_id):
+        if lot.kind not in kinds:
+            continue
         back = rules.returned(draw.held, percent, lot.kind)
         kept = draw.held - back
         key = f"end:{booking_id}:{attempt}:{lot.id}"
@@ -280,6 +284,19 @@ def unfund(
         delete(Draw).where(col(Draw.studio_id) == studio_id, col(Draw.booking_id) == booking_id)
     )
     return back
+
+
+def forget_draws(session: Session, *, studio_id: int, booking_id: UUID, kind: CreditKind) -> None:
+    """Forget a booking's ended draws of a kind: the part that they paid for is no longer in it."""
+    of_kind = select(Lot.id).where(col(Lot.studio_id) == studio_id, col(Lot.kind) == kind)
+    session.exec(
+        delete(Draw).where(
+            col(Draw.studio_id) == studio_id,
+            col(Draw.booking_id) == booking_id,
+            col(Draw.held) == 0,
+            col(Draw.lot_id).in_(of_kind),
+        )
+    )
 
 
 def revoke(session: Session, *, lot: Lot, quantity: int, key: str, cause: Cause) -> None:

@@ -3,20 +3,23 @@
 Callers hold the wallet's lock.
 """
 
+from collections.abc import Collection
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from sqlmodel import Session
 
-from booking_engine.ledger import credits, transfers
+from booking_engine.ledger import credits, extensions, transfers
 from booking_engine.ledger import lots as rules
 from booking_engine.ledger.credits import Grant
 from booking_engine.ledger.models import Bucket, CreditKind
 from booking_engine.ledger.transfers import Cause, Overdrawn
 
 MAKE_GOOD_DAYS = 30
+# A lot with less left than this lives on as long as a make-good lot does.
+EXTEND_WITHIN = timedelta(days=14)
 
 
 def expiry(given_on: date, zone: ZoneInfo, days: int = MAKE_GOOD_DAYS) -> datetime | None:
@@ -71,6 +74,48 @@ def take_back(session: Session, correction: Correction, *, cause: Cause) -> None
             key=f"take_back:{correction.key}:{share.lot_id}",
             cause=cause,
         )
+
+
+def give_back(
+    session: Session,
+    *,
+    studio_id: int,
+    booking_id: UUID,
+    zone: ZoneInfo,
+    cause: Cause,
+    attempt: int = 1,
+    kinds: Collection[CreditKind] = tuple(CreditKind),
+) -> dict[CreditKind, int]:
+    """Return all that a booking holds, because the studio ends it; gives it per kind (D3).
+
+    A lot that would expire within 14 days lives on for 30. What came from a lot that has expired
+    comes back as a make-good lot; lots that the shop took back or disputes get neither.
+    """
+    drawn = [
+        (lot, draw.held)
+        for draw, lot in credits.draws_of(session, studio_id=studio_id, booking_id=booking_id)
+        if draw.held and lot.kind in kinds
+    ]
+    back = credits.give_back(
+        session,
+        studio_id=studio_id,
+        booking_id=booking_id,
+        percent=100,
+        cause=cause,
+        attempt=attempt,
+        kinds=kinds,
+    )
+    until = expiry(cause.at.astimezone(zone).date(), zone)
+    for lot, quantity in drawn:
+        if lot.withdrawn_at or lot.frozen_at or lot.expires_at is None or until is None:
+            continue
+        key = f"end:{booking_id}:{attempt}:{lot.id}"
+        if not rules.is_live(lot, cause.at):
+            made = Correction(studio_id, lot.wallet_id, lot.kind, quantity, key)
+            give(session, made, expires_at=until, cause=cause)
+        elif lot.expires_at - cause.at <= EXTEND_WITHIN:
+            extensions.extend(session, lot=lot, until=until, key=key, cause=cause)
+    return back
 
 
 def forgive(

@@ -25,6 +25,7 @@ OWNED: tuple[tuple[str, str], ...] = (
     ("person_export", "wallet_id"),
     ("series", "wallet_id"),
     ("shop_order", "wallet_id"),
+    ("strike", "wallet_id"),
     ("tombstone", "wallet_id"),
     ("waitlist_entry", "wallet_id"),
     ("wallet_alias", "wallet_id"),

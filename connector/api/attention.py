@@ -42,10 +42,13 @@ def list_items(
 
 @router.post("/attention/{item_id}/resolve")
 def resolve_item(item_id: UUID, body: ResolveBody, exchange: StaffWriting) -> Response:
-    """Settle an item: cancel its booking with everything back, keep it, or dismiss the item."""
+    """Settle an item: cancel its booking or only its coaching, keep it, or dismiss the item.
+
+    What the studio cancels gives all its credits back.
+    """
     item = decisions.settle(
         exchange.session,
-        studio_id=exchange.studio.id,
+        studio=exchange.studio,
         item_id=item_id,
         choice=body.choice,
         by=identity.actor_of(exchange.caller),

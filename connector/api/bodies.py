@@ -17,6 +17,7 @@ from pydantic import (
 )
 
 from booking_engine.booking.desk import Order
+from booking_engine.booking.series_edits import Edit, Scope
 from booking_engine.booking.terms import CoachingRequest, SessionRequest
 from booking_engine.booking.waitlist import Wish
 from booking_engine.ledger.models import CreditKind
@@ -99,8 +100,9 @@ class QuoteBody(_Body):
 
 
 class CancelBody(_Body):
-    """Why a booking is cancelled."""
+    """Why a booking is cancelled; `part` names the only part of it that is."""
 
+    part: Literal["coaching"] | None = None
     reason: Annotated[str, Field(max_length=500)] | None = None
 
 
@@ -123,6 +125,30 @@ class SeriesBody(SessionBody):
         if self.count is not None and self.until is not None:
             raise ValueError("give count or until, not both")
         return self
+
+
+class SeriesScopeBody(_Body):
+    """Which dates of a series are meant: one by its number, it and those after it, or all."""
+
+    scope: Scope
+    number: Annotated[StrictInt, Field(ge=1, le=10_000)] | None = None
+
+    @model_validator(mode="after")
+    def _from_where(self) -> "SeriesScopeBody":
+        if self.number is None and self.scope is not Scope.ALL:
+            raise ValueError("name the date by its number")
+        return self
+
+    def edit(self) -> Edit:
+        """Return it as the engine asks for it."""
+        return Edit(self.scope, self.number)
+
+
+class SeriesMoveBody(SeriesScopeBody):
+    """When the numbered date is to start, of `all` without a number the next one."""
+
+    start: Instant
+    minutes: Minutes | None = None
 
 
 class WaitlistCoachingBody(_Body):
@@ -243,7 +269,7 @@ class BlockBody(_Body):
 class ResolveBody(_Body):
     """How an item of the attention list is settled, and why."""
 
-    choice: Literal["cancel", "keep", "dismiss", "revoke"]
+    choice: Literal["cancel", "drop_coach", "keep", "dismiss", "revoke"]
     reason: Reason
 
 

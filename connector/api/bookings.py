@@ -10,7 +10,7 @@ from uuid import UUID
 from fastapi import APIRouter, Query, Request, Response
 from sqlmodel import col
 
-from booking_engine.booking import bookings, moves
+from booking_engine.booking import bookings, moves, parts
 from booking_engine.booking import express as booking_express
 from booking_engine.booking.express import Asked, Seen, Written
 from booking_engine.booking.models import Booking, BookingStatus
@@ -39,6 +39,7 @@ async def book(body: SessionBody, request: Request) -> Response:
 
 def _book(body: SessionBody, exchange: Exchange) -> Response:
     session, studio, now = exchange.session, exchange.studio, exchange.now
+    identity.require_unrestricted(session, exchange.caller, studio, now=now)
     wallet_id = identity.booking_wallet_of(session, exchange.caller, now=now)
     with with_cart(studio):
         booking = bookings.book(
@@ -133,18 +134,23 @@ def move_booking(booking_id: UUID, body: MoveBody, exchange: Writing) -> Respons
 
 @router.post("/bookings/{booking_id}/cancel")
 def cancel_booking(booking_id: UUID, exchange: Writing, body: CancelBody | None = None) -> Response:
-    """Cancel a booking and return the credits that came back."""
+    """Cancel a booking, or only its coaching, and return the credits that came back."""
     session, studio, now = exchange.session, exchange.studio, exchange.now
     _visible(exchange, booking_id)
     actor = _actor(exchange)
-    returned = bookings.cancel(
-        session,
-        studio_id=studio.id,
-        booking_id=booking_id,
-        actor=actor,
-        reason=(body.reason if body else None) or f"cancelled by the {actor.value}",
-        now=now,
-    )
+    if body is not None and body.part == "coaching":
+        returned = parts.cancel_coaching(
+            session, studio=studio, booking_id=booking_id, actor=actor, now=now
+        )
+    else:
+        returned = bookings.cancel(
+            session,
+            studio_id=studio.id,
+            booking_id=booking_id,
+            actor=actor,
+            reason=(body.reason if body else None) or f"cancelled by the {actor.value}",
+            now=now,
+        )
     booking = bookings.get(session, studio_id=studio.id, booking_id=booking_id)
     view = booking_view(session, studio, booking, now)
     back = {kind.value: quantity for kind, quantity in returned.items()}

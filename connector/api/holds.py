@@ -24,6 +24,7 @@ async def place_hold(body: SessionBody, request: Request) -> Response:
 
 def _place(body: SessionBody, exchange: Exchange) -> Response:
     session, studio, now = exchange.session, exchange.studio, exchange.now
+    identity.require_unrestricted(session, exchange.caller, studio, now=now)
     holder = identity.holder_of(session, exchange.caller, now=now)
     hold = holds.place(session, studio=studio, request=body.request(), holder=holder, now=now)
     return exchange.answer(201, hold_view(session, studio, hold, now))

@@ -1,24 +1,28 @@
 """`/api/series`: sessions that repeat, and their dates."""
 
+from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
 from fastapi import APIRouter, Query, Response
 
-from booking_engine.booking import clashes, occurrences, series
-from booking_engine.booking.models import Booking
+from booking_engine.booking import clashes, holds, occurrences, pricing, series, series_edits
+from booking_engine.booking.models import Booking, BookingStatus
+from booking_engine.booking.moves import Target
 from booking_engine.booking.policies import Actor
 from booking_engine.booking.series import Owner, Recurrence
 from booking_engine.booking.series_models import Occurrence, OccurrenceStatus, Series
-from booking_engine.errors import NotFound
+from booking_engine.catalog.studio import Studio
+from booking_engine.errors import DomainError, NotFound
 from booking_engine.ledger.models import CreditKind
 from connector import identity
-from connector.api.bodies import SeriesBody
+from connector.api.bodies import SeriesBody, SeriesMoveBody, SeriesScopeBody
 from connector.api.views import booking_views, local, with_cart
 from connector.exchange import Exchange, Reading, Writing
 
 router = APIRouter(tags=["series"])
 
+PAGE = 20
 SHIFTED = "the clocks skip the usual time on that day; the session starts later by the gap"
 
 
@@ -26,6 +30,7 @@ SHIFTED = "the clocks skip the usual time on that day; the session starts later 
 def start_series(body: SeriesBody, exchange: Writing) -> Response:
     """Start a series; its near dates are paid with credits, the others hold their slots."""
     session, studio, now = exchange.session, exchange.studio, exchange.now
+    identity.require_unrestricted(session, exchange.caller, studio, now=now)
     wallet_id = identity.booking_wallet_of(session, exchange.caller, now=now)
     with with_cart(studio):
         started = series.start(
@@ -37,6 +42,22 @@ def start_series(body: SeriesBody, exchange: Writing) -> Response:
             now=now,
         )
     return exchange.answer(201, _view(exchange, started))
+
+
+@router.get("/series")
+def list_series(exchange: Reading, cursor: Annotated[UUID | None, Query()] = None) -> Response:
+    """Return the customer's series with their dates so far, newest first, a page at a time."""
+    session, studio = exchange.session, exchange.studio
+    wallet_id = identity.known_wallet_of(session, exchange.caller)
+    if wallet_id is None:
+        return exchange.answer(200, {"series": [], "next_cursor": None})
+    found = series.of_wallet(
+        session, studio_id=studio.id, wallet_id=wallet_id, before=cursor, limit=PAGE + 1
+    )
+    page = found[:PAGE]
+    following = str(page[-1].id) if len(found) > PAGE else None
+    views = [_view(exchange, each) for each in page]
+    return exchange.answer(200, {"series": views, "next_cursor": following})
 
 
 @router.get("/series/{series_id}")
@@ -64,6 +85,44 @@ def end_series(
     return exchange.answer(200, {**_view(exchange, ended), "returned": back})
 
 
+@router.post("/series/{series_id}/move")
+def move_dates(series_id: UUID, body: SeriesMoveBody, exchange: Writing) -> Response:
+    """Move one date, it and those after it, or all; says which could not follow, and why."""
+    _visible(exchange, series_id)
+    with with_cart(exchange.studio):
+        edited = series_edits.move(
+            exchange.session,
+            studio=exchange.studio,
+            series_id=series_id,
+            edit=body.edit(),
+            target=Target(body.start, body.minutes),
+            actor=_actor(exchange),
+            now=exchange.now,
+        )
+    outcome = {
+        "moved": edited.moved,
+        "stayed": _refused(edited.stayed),
+        "skipped": _refused(edited.skipped),
+    }
+    return exchange.answer(200, {**_view(exchange, edited.series), **outcome})
+
+
+@router.post("/series/{series_id}/cancel")
+def cancel_dates(series_id: UUID, body: SeriesScopeBody, exchange: Writing) -> Response:
+    """Cancel one date, it and those after it, or all and the series; says what came back."""
+    _visible(exchange, series_id)
+    found, returned = series_edits.cancel(
+        exchange.session,
+        studio=exchange.studio,
+        series_id=series_id,
+        edit=body.edit(),
+        actor=_actor(exchange),
+        now=exchange.now,
+    )
+    back = {kind.value: quantity for kind, quantity in returned.items()}
+    return exchange.answer(200, {**_view(exchange, found), "returned": back})
+
+
 @router.post("/series/{series_id}/occurrences/{number}/skip")
 def skip_occurrence(series_id: UUID, number: int, exchange: Writing) -> Response:
     """Skip one date; a booking is cancelled by the rules of a cancellation."""
@@ -82,17 +141,26 @@ def skip_occurrence(series_id: UUID, number: int, exchange: Writing) -> Response
 @router.post("/series/{series_id}/occurrences/{number}/add")
 def add_occurrence(series_id: UUID, number: int, exchange: Writing) -> Response:
     """Add a skipped date back, if it can be had; 402 carries a cart that would cover it."""
+    session, studio, now = exchange.session, exchange.studio, exchange.now
     _visible(exchange, series_id)
-    with with_cart(exchange.studio):
+    identity.require_unrestricted(session, exchange.caller, studio, now=now)
+    with with_cart(studio):
         added = series.add_date(
-            exchange.session,
-            studio=exchange.studio,
+            session,
+            studio=studio,
             series_id=series_id,
             number=number,
             actor=identity.actor_of(exchange.caller),
-            now=exchange.now,
+            now=now,
         )
     return exchange.answer(200, _view(exchange, added))
+
+
+def _refused(refusals: Mapping[int, DomainError]) -> list[dict[str, Any]]:
+    return [
+        {"number": number, "reason": error.code, "detail": error.detail}
+        for number, error in refusals.items()
+    ]
 
 
 def _visible(exchange: Exchange, series_id: UUID) -> Series:
@@ -150,16 +218,31 @@ def _occurrence(
     }
     if booking is not None and takes:
         view["booking"] = shown[booking.id]
+        if status == BookingStatus.COMPLETED:
+            view["status"] = shown[booking.id]["status"]  # where staff track who came
     if reason is not None:
         view["reason"] = reason
     if each.is_shifted:
         view["notice"] = SHIFTED
     if status == OccurrenceStatus.TENTATIVE:
         view["release_at"] = local(occurrences.release_at(each), zone)
+        view["cart"] = _cart(exchange.studio, booking)
     reminded = [at for at in (each.reminded_week_at, each.reminded_last_at) if at is not None]
     if reminded:
         view["reminded_at"] = [local(at, zone) for at in reminded]
     return view
+
+
+def _cart(studio: Studio, booking: Booking | None) -> dict[str, Any] | None:
+    """Return what pays for an unpaid date; buying credits is all that it takes."""
+    if booking is None:
+        return None
+    basket = pricing.cheapest(
+        studio.products,
+        simulator_minutes=booking.simulator_minutes,
+        coaching_sessions=booking.coaching_sessions,
+    )
+    return holds.cart(basket, currency=studio.currency)
 
 
 def _actor(exchange: Exchange) -> Actor:

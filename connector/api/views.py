@@ -8,7 +8,7 @@ from uuid import UUID
 
 from sqlmodel import Session
 
-from booking_engine.booking import bookings, holds, pricing
+from booking_engine.booking import bookings, holds, pricing, tracking
 from booking_engine.booking.express import Asked, Written
 from booking_engine.booking.models import Booking, BookingStatus, Hold, HoldStatus
 from booking_engine.booking.policies import Actor
@@ -73,7 +73,8 @@ def view(
     return {
         "id": str(booking.id),
         "code": booking.code,
-        "status": status_at(booking, now).value,
+        "status": tracking.status_at(booking, studio, now=now).value,
+        "no_show": _no_show(studio, booking, now),
         "service": booking.service,
         "location": studio.location_by_id(booking.location_id).handle,
         "start": local(booking.starts_at, zone),
@@ -103,15 +104,6 @@ def view_of_written(asked: Asked, written: Written) -> dict[str, Any]:
     if written.hold is None:
         return booking
     return view_of_hold(asked.studio, written.hold, written.booking, booking, asked.now)
-
-
-def status_at(booking: Booking, now: datetime) -> BookingStatus:
-    """Return the booking's status; finished or unpaid in time, it is over without any job."""
-    if booking.status in bookings.LIVE and bookings.is_overdue(booking, now=now):
-        return BookingStatus.CANCELLED
-    if booking.status in bookings.LIVE and booking.ends_at <= now:
-        return BookingStatus.COMPLETED
-    return booking.status
 
 
 def hold_view(session: Session, studio: Studio, hold: Hold, now: datetime) -> dict[str, Any]:
@@ -146,6 +138,15 @@ def _percent(booking: Booking, now: datetime) -> int:
     if booking.status not in bookings.LIVE or booking.starts_at <= now:
         return 0
     return bookings.percent_back(booking, actor=Actor.CUSTOMER, now=now)
+
+
+def _no_show(studio: Studio, booking: Booking, now: datetime) -> dict[str, Any] | None:
+    """Return until when a missed session can still be put right."""
+    if tracking.status_at(booking, studio, now=now) is not BookingStatus.NO_SHOW:
+        return None
+    final_at = tracking.final_at(booking)
+    zone = studio.location_by_id(booking.location_id).zone
+    return {"provisional": now <= final_at, "final_at": local(final_at, zone)}
 
 
 @contextmanager

@@ -61,6 +61,7 @@ def accept_offer(entry_id: UUID, exchange: Writing, body: AcceptBody | None = No
     """
     session, studio, now = exchange.session, exchange.studio, exchange.now
     entry = _own(exchange, entry_id)
+    identity.require_unrestricted(session, exchange.caller, studio, now=now)
     identity.booking_wallet_of(session, exchange.caller, now=now)
     if body is not None and body.pay == "cart":
         offer, hold = waitlist.check_out(session, studio=studio, entry=entry, now=now)

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from datetime import UTC, datetime
 
-from booking_engine.booking import bookings, funding, holds
+from booking_engine.booking import attendance, bookings, funding, holds
 from booking_engine.ledger import lapses
 from connector import idempotency
 from connector.runtime import Runtime
@@ -18,6 +18,7 @@ def sweep(runtime: Runtime) -> None:
     _repeat(runtime, holds.expire_due)
     _repeat(runtime, funding.sweep)
     _repeat(runtime, bookings.begin_and_complete)
+    _repeat(runtime, attendance.close_missed)
     _repeat(runtime, lapses.expire_due)
 
 

@@ -208,7 +208,7 @@ def settle(house: Runtime, item_id: UUID, choice: str) -> None:
     with house.transaction() as session:
         decisions.settle(
             session,
-            studio_id=queries.only_id(session),
+            studio=queries.load(session, studio_id=queries.only_id(session)),
             item_id=item_id,
             choice=choice,
             by="staff:owner",

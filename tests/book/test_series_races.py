@@ -6,9 +6,12 @@ from uuid import UUID
 
 from sqlmodel import Session, col, func, select
 
-from booking_engine.booking import series, upkeep
+from booking_engine.booking import series, series_edits, upkeep
 from booking_engine.booking.book import SlotTaken
 from booking_engine.booking.clashes import SeriesOverlap
+from booking_engine.booking.moves import Target
+from booking_engine.booking.policies import Actor
+from booking_engine.booking.series_edits import Edit, Scope
 from booking_engine.booking.series_models import Occurrence, SeriesStatus
 from booking_engine.booking.terms import CoachingRequest
 from booking_engine.catalog import queries
@@ -105,6 +108,46 @@ def test_rivals_for_one_coach_get_one_series(house: Runtime) -> None:
 
     assert results.count(SeriesStatus.ACTIVE) == 1
     assert results.count(SeriesOverlap) == 3
+
+
+def test_who_moves_to_one_time_at_once_gets_as_many_slots_as_there_are_bays(
+    house: Runtime,
+) -> None:
+    evening = TUESDAY + timedelta(days=1, hours=8)
+    with house.transaction() as session:
+        studio = queries.load(session, studio_id=queries.only_id(session))
+        customers = [make_wallet(session, studio, 7001 + number) for number in range(5)]
+        weekly = []
+        for number, wallet in enumerate(customers):
+            grant_lot(session, studio, wallet, f"pack {number}", 120)
+            start = TUESDAY + (number % 2) * HOUR
+            if number == 4:
+                start += 4 * HOUR
+            weekly.append(start_series(session, studio, wallet, start, count=2).id)
+    now = NOW + HOUR
+
+    def move(series_id: UUID) -> Callable[[Session, Studio], list[int]]:
+        return lambda session, studio: (
+            series_edits.move(
+                session,
+                studio=studio,
+                series_id=series_id,
+                edit=Edit(Scope.ALL),
+                target=Target(evening),
+                actor=Actor.CUSTOMER,
+                now=now,
+            ).moved
+        )
+
+    def tend(session: Session, studio: Studio) -> None:
+        upkeep.tend(session, studio=studio, wallet_id=customers[0].id, now=now)
+
+    results = all_at_once(house, [*[move(each) for each in weekly], tend])
+
+    assert results.count([1, 2]) == 4
+    assert results.count(SlotTaken) == 1
+    with house.transaction() as session:
+        assert broken_promises(session) == []
 
 
 def test_ending_and_tending_at_once_leave_one_truth(house: Runtime) -> None:

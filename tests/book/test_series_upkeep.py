@@ -23,6 +23,7 @@ from tests.factories.series import (
     tick,
 )
 from tests.factories.studio import NOW, make_wallet, toronto
+from tests.factories.waitlist import offers_of, serve_line, wait
 
 HOUR = timedelta(hours=1)
 WEEK = timedelta(weeks=1)
@@ -87,6 +88,23 @@ def test_golden_12_a_top_up_a_day_before_the_release_funds_the_twelfth(
     ]
     assert date_of(session, found, 12).funded_at == a_day_before
     assert buckets(session, "hour") == {"held": 60}
+    assert broken_promises(session) == []
+
+
+def test_what_an_unpaid_date_gives_up_is_offered_to_who_waits_for_it(
+    session: Session, studio: Studio, wallet: Wallet
+) -> None:
+    start = TUESDAY + WEEK
+    start_series(session, studio, wallet, start, count=1, simulators=4)
+    entry = wait(session, studio, 7002, start)
+    before, at_release = start - TWO_DAYS - timedelta(seconds=1), start - TWO_DAYS
+
+    assert serve_line(session, studio, before) == 0
+    assert serve_line(session, studio, at_release) == 1  # no job has written the release yet
+    tick(session, studio, at_release)
+    assert serve_line(session, studio, at_release + HOUR) == 0
+
+    assert len(offers_of(session, entry)) == 1
     assert broken_promises(session) == []
 
 

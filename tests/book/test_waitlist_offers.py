@@ -4,6 +4,8 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from sqlmodel import Session
 
 from booking_engine.booking import holds, offers, waitlist
@@ -90,6 +92,16 @@ def test_the_last_offer_is_made_ten_minutes_before_the_start(
 
     assert serve_line(session, studio, late) == 1
     assert minutes_offered(session, entry, late) == 5
+
+
+@given(st.integers(10 * 60, 14 * 24 * 3600))
+def test_every_offer_leaves_five_minutes_to_answer_and_half_an_hour_at_most(seconds: int) -> None:
+    start = NOW + timedelta(seconds=seconds)
+
+    until = offers.lasts_until(start, now=NOW)
+
+    assert 5 * MINUTE <= until - NOW <= 30 * MINUTE
+    assert until - NOW <= start - until
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from connector.tasks import series as task
 from connector.worker import DRAINS
 from tests.factories.series import broken_promises
 from tests.factories.serving import Served, session_body, tuesday_at
-from tests.factories.studio import TORONTO
+from tests.factories.studio import HOUR, TORONTO
 
 
 def series_body(**more: Any) -> dict[str, Any]:
@@ -41,6 +41,12 @@ def test_a_series_is_started_and_shown(api: Served) -> None:
     assert sum(each["quantity"] for each in first["booking"]["funding"]) == 60
     assert (second["status"], third["status"]) == ("tentative", "tentative")
     assert second["booking"]["status"] == "held"
+    assert "cart" not in first
+    assert second["cart"] == {
+        "lines": [{"variant_id": HOUR, "quantity": 1, "properties": {}}],
+        "total_minor": 4500,
+        "currency": "CAD",
+    }
     released = datetime.fromisoformat(second["release_at"])
     assert datetime.fromisoformat(second["start"]) - released == timedelta(hours=48)
     shown = api.customer().get(f"/api/series/{started['series']}")

@@ -8,14 +8,17 @@ from typing import Any
 
 from sqlmodel import Session, col, func, select
 
-from booking_engine.booking import bookings, occurrences, series, upkeep
+from booking_engine.booking import bookings, occurrences, series, series_edits, upkeep
 from booking_engine.booking.models import Booking
+from booking_engine.booking.moves import Target
+from booking_engine.booking.policies import Actor
 from booking_engine.booking.series import Owner, Recurrence
+from booking_engine.booking.series_edits import Edit, Edited
 from booking_engine.booking.series_models import Occurrence, Series
 from booking_engine.catalog import queries
 from booking_engine.catalog.studio import Studio
 from booking_engine.errors import DomainError
-from booking_engine.ledger.models import Wallet
+from booking_engine.ledger.models import CreditKind, Wallet
 from booking_engine.outbox import OutboxMessage
 from connector import verify
 from connector.runtime import Runtime
@@ -124,6 +127,46 @@ def broken_promises(session: Session) -> list[str]:
 def date_of(session: Session, found: Series, number: int) -> Occurrence:
     """Return one date of a series."""
     return occurrences.of_series(session, series=found)[number - 1]
+
+
+def move_dates(
+    session: Session,
+    studio: Studio,
+    found: Series,
+    edit: Edit,
+    start: datetime,
+    minutes: int | None = None,
+    *,
+    now: datetime = NOW,
+    actor: Actor = Actor.CUSTOMER,
+) -> Edited:
+    """Move dates of a series as its customer does; a refusal leaves no trace."""
+    with session.begin_nested():
+        return series_edits.move(
+            session,
+            studio=studio,
+            series_id=found.id,
+            edit=edit,
+            target=Target(start, minutes),
+            actor=actor,
+            now=now,
+        )
+
+
+def cancel_dates(
+    session: Session, studio: Studio, found: Series, edit: Edit, now: datetime = NOW
+) -> dict[CreditKind, int]:
+    """Cancel dates of a series as its customer does; returns what came back."""
+    with session.begin_nested():
+        return series_edits.cancel(
+            session, studio=studio, series_id=found.id, edit=edit, actor=Actor.CUSTOMER, now=now
+        )[1]
+
+
+def booking_of_date(session: Session, found: Series, number: int) -> Booking:
+    """Read the booking of one date."""
+    wanted = select(Booking).where(col(Booking.id) == date_of(session, found, number).booking_id)
+    return session.exec(wanted.execution_options(populate_existing=True)).one()
 
 
 def everything(session: Session) -> tuple[object, ...]:

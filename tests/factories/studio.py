@@ -17,6 +17,8 @@ from booking_engine.ledger.transfers import Cause
 TORONTO = ZoneInfo("America/Toronto")
 NOW = datetime(2026, 11, 20, 15, 0, tzinfo=UTC)  # a Friday, 10:00 in Toronto
 DEMO_FILE = Path(__file__).parents[2] / "deploy" / "sandbox" / "studio.toml"
+# What a studio writes whose staff check people in.
+TRACKED = {'attendance = "none"': 'attendance = "staff"'}
 HOUR = 44000000000001
 COACHING = 44000000000002
 PACKAGE = 44000000000003

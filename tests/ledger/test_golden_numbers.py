@@ -183,7 +183,7 @@ def test_6_money_without_a_line_moves_nothing_and_proposes_its_share(
     assert item.facts["proposed"] == {"simulator_minutes": 180}
     decisions.settle(
         session,
-        studio_id=studio.id,
+        studio=studio,
         item_id=item.id,
         choice=attention.REVOKE,
         by="staff:owner",

@@ -137,7 +137,7 @@ def test_what_a_person_settled_is_not_listed_again(session: Session, studio: Stu
     item = open_items(session)["refund_shortfall"]
     decisions.settle(
         session,
-        studio_id=studio.id,
+        studio=studio,
         item_id=item.id,
         choice="dismiss",
         by="staff:owner",
@@ -240,7 +240,7 @@ def test_each_of_two_refunds_without_lines_has_its_own_share(
         assert item.facts["proposed"] == {"simulator_minutes": 180}
         decisions.settle(
             session,
-            studio_id=studio.id,
+            studio=studio,
             item_id=item.id,
             choice="revoke",
             by="staff:owner",
