@@ -136,14 +136,14 @@ def near(found: Sequence[Taken], span: Span, policy: Policy) -> list[Taken]:
 def claims(found: Sequence[Taken], gap: int) -> list[Claim]:
     """Return when each resource is in use: a buffer of `gap` minutes follows a session.
 
-    It may run into a block, so a block counts from that much later on, if at all. Of two sessions
-    that stand nearer to each other the earlier lasts until the later begins.
+    It may run into a block, so a block counts from that much later on; of one no longer than that
+    its last minute stays. Of two sessions that stand nearer the earlier lasts until the later.
     """
     if not gap:
         return [each[:3] for each in found]
     followed = close_pairs(found, gap)
     return [
-        (each.resource_id, each.start + gap, each.end)
+        (each.resource_id, min(each.start + gap, each.end - 1), each.end)
         if each.is_block
         else (
             each.resource_id,
