@@ -147,7 +147,8 @@ def test_series_holds_and_places_in_the_line_end(session: Session, studio: Studi
     held = session.exec(select(Booking).where(col(Booking.status) == BookingStatus.HELD)).all()
     assert (live, held) == ([], [])
     assert broken_promises(session) == []
-    assert series.of_wallet(session, studio_id=studio.id, wallet_id=wallet.id)
+    whose = {"studio_id": studio.id, "wallet_id": wallet.id}
+    assert series.of_wallet(session, **whose, before=None, limit=1)
 
 
 def test_what_comes_late_lands_with_the_erased_wallet_and_restores_nobody(

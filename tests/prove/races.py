@@ -17,7 +17,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import httpx
-import uvloop
+from anyio.from_thread import BlockingPortal, start_blocking_portal
 from sqlalchemy import text
 
 from connector import keys, migrate
@@ -79,7 +79,7 @@ class World:
     ports: list[int]
     key: str
     log: Path
-    runner: asyncio.Runner
+    portal: BlockingPortal
     crowd: list[Line] = field(default_factory=list)
     fillers: int = 0
     moving: list[str] = field(default_factory=list)
@@ -93,7 +93,7 @@ class World:
 
     def all(self, requests: Sequence[bytes]) -> list[Answer]:
         """Ask everything at once, each over its own line."""
-        return self.runner.run(lines.shout(self.crowd, requests))
+        return self.portal.call(lines.shout, self.crowd, requests)
 
 
 @contextlib.contextmanager
@@ -113,10 +113,13 @@ def world(*, processes: int) -> Iterator[World]:
             stack.enter_context(_serving(folder, port, url, redis_url))
         for port in ports:
             _wait(port, folder)
-        runner = stack.enter_context(asyncio.Runner(loop_factory=uvloop.new_event_loop))
-        made = World(house, ports, key, folder / "postgres.log", runner)
-        made.crowd = runner.run(lines.connect(ports, RIVALS_MAX))
-        stack.callback(lambda: runner.run(_hang_up(made.crowd)))
+        # In a thread of its own: whoever runs this may have an event loop running already.
+        portal = stack.enter_context(
+            start_blocking_portal("asyncio", backend_options={"use_uvloop": True})
+        )
+        made = World(house, ports, key, folder / "postgres.log", portal)
+        made.crowd = portal.call(lines.connect, ports, RIVALS_MAX)
+        stack.callback(portal.call, _hang_up, made.crowd)
         _warm(made)
         yield made
 
