@@ -49,17 +49,21 @@ def make_pool(settings: Settings) -> AsyncConnectionPool:
         max_size=settings.database.loop_pool_size,
         timeout=3,
         open=False,
-        kwargs={"autocommit": True, **_arguments(settings, 8)},
+        kwargs={
+            "autocommit": True,
+            **_arguments(settings, 8, plan_cache_mode="force_generic_plan"),
+        },
     )
 
 
-def _arguments(settings: Settings, statement_timeout_seconds: int) -> dict[str, Any]:
+def _arguments(settings: Settings, statement_timeout_seconds: int, **more: str) -> dict[str, Any]:
     limits = {
         "statement_timeout": f"{statement_timeout_seconds}s",
         "lock_timeout": "4s",
         "idle_in_transaction_session_timeout": "10s",
         # Two instants in one summer-time zone would be subtracted by the wall clock.
         "timezone": "UTC",
+        **more,
     }
     options = " ".join(f"-c {name}={value}" for name, value in limits.items())
     arguments: dict[str, Any] = {"options": options, "connect_timeout": 5}

@@ -7,21 +7,21 @@ a session.
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
-from uuid import UUID
 
 import psycopg
 from fastapi import Request, Response
 from psycopg_pool import AsyncConnectionPool, PoolTimeout
 from starlette.concurrency import run_in_threadpool
 
-from booking_engine.booking import book, express, terms
+from booking_engine.booking import express, terms
 from booking_engine.booking.book import SlotTaken
 from booking_engine.booking.express import Asked, Seen, Written
 from booking_engine.booking.holds import STAFF_CAPS, Caps
 from booking_engine.catalog import queries
+from booking_engine.catalog.studio import Studio
 from booking_engine.errors import DomainError
 from connector import exchange, idempotency, identity
 from connector.api.bodies import SessionBody
@@ -33,32 +33,48 @@ from connector.tables import Role
 Connection = psycopg.AsyncConnection[Any]
 
 _WHO = """
-    SELECT studio.id, studio.revision, {role}, (
-        SELECT wallet_id FROM wallet_alias
-        WHERE studio_id = studio.id AND kind = 'customer' AND value = %(customer)s
-          AND NOT EXISTS (
-              SELECT FROM debt_entry WHERE debt_entry.studio_id = wallet_alias.studio_id
-                AND debtor = wallet_alias.wallet_id))
-    FROM studio {whose}
+    SELECT studio.id AS studio_id, studio.revision, {role} AS role, alias.wallet_id,
+        EXISTS (SELECT FROM debt_entry
+                WHERE studio_id = studio.id AND debtor = alias.wallet_id) AS has_owed
+    FROM studio {joined}
+    LEFT JOIN wallet_alias AS alias ON alias.studio_id = studio.id
+        AND alias.kind = 'customer' AND alias.value = %(customer)s
+    {where}
 """
-WHO_BY_KEY = _WHO.format(
+_BY_KEY = _WHO.format(
     role="staff_key.role",
-    whose="JOIN staff_key ON staff_key.studio_id = studio.id"
-    " WHERE staff_key.digest = %(key)s AND staff_key.revoked_at IS NULL",
+    joined="JOIN staff_key ON staff_key.studio_id = studio.id",
+    where="WHERE staff_key.digest = %(key)s AND staff_key.revoked_at IS NULL",
 )
-WHO_BY_SHOP = _WHO.format(role="NULL", whose="WHERE studio.shop = %(shop)s")
-QUEUE_FOR_WALLET = """
-    SELECT FROM wallet WHERE studio_id = %(studio_id)s AND id = %(wallet_id)s FOR NO KEY UPDATE
+_BY_SHOP = _WHO.format(role="NULL", joined="", where="WHERE studio.shop = %(shop)s")
+_LOOK = express.LOOK.format(
+    wallet_id="CASE WHEN %(holder)s::text IS NULL THEN who.wallet_id END",
+    neighbour="CASE WHEN %(has_buffers)s THEN who.wallet_id END",
+)
+# Who asks and what the book says, in one message: the book only to whom we took them for.
+_ASK = """
+    SELECT who.studio_id, who.revision, who.role, who.wallet_id, CASE
+        WHEN who.studio_id = %(studio_id)s AND who.revision = %(revision)s
+         AND who.role IS NOT DISTINCT FROM %(role)s
+         AND NOT who.has_owed
+         AND (who.wallet_id IS NOT NULL OR NOT %(needs_wallet)s) THEN {look} END
+    FROM ({who}) AS who
 """
+ASK_BY_KEY = _ASK.format(look=_LOOK, who=_BY_KEY)
+ASK_BY_SHOP = _ASK.format(look=_LOOK, who=_BY_SHOP)
 QUEUE_BY_NAME = "SELECT pg_advisory_xact_lock(hashtextextended(%(name)s, 0))"
+GUESSES_MAX = 10_000
+
+# Who came with a key or through a shop last time. A guess: what is asked of the book proves it.
+_guesses: dict[bytes | str | None, tuple[int, Role | None]] = {}
 
 
 @dataclass(frozen=True, slots=True)
 class Errand:
     """What is done for a caller: quickly on the event loop, or the long way through a session."""
 
-    # Who pays or holds; raises what the caller may not do.
-    ask: Callable[[Caller, UUID | None], "Party"]
+    # In whose name; raises what the caller may not do.
+    ask: Callable[[Caller], "Party"]
     decide: Callable[["Party", Asked, Seen], Written]
     view: Callable[[Asked, Written], dict[str, Any]]
     long_way: Callable[[SessionBody, Exchange], Response]
@@ -68,9 +84,9 @@ class Errand:
 class Party:
     """In whose name an errand is done."""
 
-    wallet_id: UUID | None
     holder: str | None
     actor: str
+    needs_wallet: bool
     caps: Caps = STAFF_CAPS
 
 
@@ -106,22 +122,20 @@ async def _quickly(request: Request, raw: bytes, body: SessionBody, errand: Erra
     key = _key(request, raw)
     now = datetime.now(UTC)
     async with _connection(request.app.state.pool) as connection:
-        who = await _who(connection, proof)
-        studio = queries.cached(who[0], who[1])
-        if studio is None:
-            raise LongWay
-        caller = proof.caller(who[0], Role(who[2]) if who[2] else None)
+        studio, caller = await _guess(connection, proof)
         if identity.may_be_restricted(caller, studio):
             raise LongWay
         try:
-            party = errand.ask(caller, who[3])
+            party = errand.ask(caller)
             agreed = terms.agree(studio, body.request(), now=now)
-        except DomainError:
-            if key is None:
-                raise
-            raise LongWay from None  # it may have been answered before
-        asked = Asked(studio, agreed, party.wallet_id, party.holder, party.actor, now)
-        seen = await _look(connection, asked, key, caller)
+        except DomainError as refusal:
+            raise LongWay from refusal  # by whoever they really are, perhaps answered before
+        asked = Asked(studio, agreed, None, party.holder, party.actor, now)
+        found = await _look(connection, proof, key, caller, asked, party)
+        asked = replace(asked, wallet_id=found[3])
+        seen = Seen.read(found[4])
+        if seen.has_lapsed:
+            raise LongWay
         written = errand.decide(party, asked, seen)
         content = exchange.to_json(errand.view(asked, written))
         record = None
@@ -148,15 +162,25 @@ def _key(request: Request, raw: bytes) -> Key | None:
     return Key(name, idempotency.request_digest(request.method, request.url.path, raw))
 
 
-async def _who(connection: Connection, proof: Proof) -> Any:
-    values = {"key": proof.key, "shop": proof.shop, "customer": proof.customer}
-    try:
-        who = await _first(connection, WHO_BY_KEY if proof.key else WHO_BY_SHOP, values)
-    except psycopg.OperationalError:
-        raise LongWay from None  # a connection that had gone stale; a session looks for a new one
-    if who is None:
+async def _guess(connection: Connection, proof: Proof) -> tuple[Studio, Caller]:
+    """Return whom we take the caller for: who came with the same proof before."""
+    name = proof.key or proof.shop
+    if name not in _guesses:
+        values = {"key": proof.key, "shop": proof.shop, "customer": proof.customer}
+        try:
+            who = await _first(connection, _BY_KEY if proof.key else _BY_SHOP, values)
+        except psycopg.OperationalError:
+            raise LongWay from None  # a connection gone stale; a session looks for a new one
+        if who is None:
+            raise LongWay
+        if len(_guesses) >= GUESSES_MAX:
+            _guesses.clear()
+        _guesses[name] = who[0], Role(who[2]) if who[2] else None
+    studio_id, role = _guesses[name]
+    studio = queries.newest_cached(studio_id)
+    if studio is None:
         raise LongWay
-    return who
+    return studio, proof.caller(studio_id, role)
 
 
 async def _first(connection: Connection, statement: str, values: dict[str, Any]) -> Any:
@@ -164,33 +188,43 @@ async def _first(connection: Connection, statement: str, values: dict[str, Any])
     return await cursor.fetchone()
 
 
-async def _look(connection: Connection, asked: Asked, key: Key | None, caller: Caller) -> Seen:
-    """Begin, queue and look, in one message."""
-    studio_id = asked.studio.id
-    wallet = {"studio_id": studio_id, "wallet_id": asked.wallet_id}
-    answered = queued = None
-    async with connection.pipeline():
-        await connection.execute("BEGIN")
-        if key is not None:
-            named = {"studio_id": studio_id, "caller": caller.name, "key": key.name}
-            queue = idempotency.queue(studio_id, caller.name, key.name)
-            await connection.execute(QUEUE_BY_NAME, {"name": queue})
-            answered = await connection.execute(idempotency.ANSWERED, named)
-        if asked.holder is not None:
-            name = express.holder_queue(studio_id, asked.holder)
-            await connection.execute(QUEUE_BY_NAME, {"name": name})
-        else:
-            queued = await connection.execute(QUEUE_FOR_WALLET, wallet)
-        await connection.execute(book.LOCK_DAYS, book.days_queue(studio_id, asked.days))
-        found = await _first(connection, express.LOOK, asked.looking)
-        if answered is not None and await answered.fetchone() is not None:
-            raise LongWay
-        if queued is not None and queued.rowcount == 0:
-            raise LongWay  # the wallet was merged into another one while we queued for it
-    seen = Seen.read(found[0])
-    if seen.has_lapsed:
+async def _look(
+    connection: Connection,
+    proof: Proof,
+    key: Key | None,
+    caller: Caller,
+    asked: Asked,
+    party: Party,
+) -> Any:
+    """Begin, queue and look, in one message; who asks is looked up by the same statement."""
+    values = {
+        **asked.looking,
+        "key": proof.key,
+        "shop": proof.shop,
+        "customer": proof.customer,
+        "revision": asked.studio.revision,
+        "role": caller.role.value if caller.role else None,
+        "needs_wallet": party.needs_wallet,
+        "has_buffers": asked.has_buffers,
+    }
+    answered = None
+    try:
+        async with connection.pipeline():
+            await connection.execute("BEGIN")
+            if key is not None:
+                named = {"studio_id": asked.studio.id, "caller": caller.name, "key": key.name}
+                queue = idempotency.queue(asked.studio.id, caller.name, key.name)
+                await connection.execute(QUEUE_BY_NAME, {"name": queue})
+                answered = await connection.execute(idempotency.ANSWERED, named)
+            found = await _first(connection, ASK_BY_KEY if proof.key else ASK_BY_SHOP, values)
+            if answered is not None and await answered.fetchone() is not None:
+                raise LongWay
+    except (psycopg.errors.AdminShutdown, psycopg.errors.ConnectionFailure):
+        raise LongWay from None
+    if found is None or found[4] is None:
+        _guesses.pop(proof.key or proof.shop, None)
         raise LongWay
-    return seen
+    return found
 
 
 async def _write(connection: Connection, written: Written, record: dict[str, Any] | None) -> None:

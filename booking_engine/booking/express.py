@@ -14,7 +14,7 @@ from typing import Any
 from uuid import UUID
 
 from psycopg.errors import ExclusionViolation
-from sqlalchemy import text
+from sqlalchemy import DDL, event
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session
 
@@ -31,14 +31,33 @@ from booking_engine.ledger import lots as rules
 from booking_engine.ledger.lots import Funds, Share
 from booking_engine.ledger.models import Bucket
 from booking_engine.ledger.transfers import Cause
-from booking_engine.orm import new_id
+from booking_engine.orm import metadata, new_id
 
-HOLDER_QUEUE = text("SELECT pg_advisory_xact_lock(hashtextextended(:name, 0))")
 JUST_TAKEN = "somebody else has just taken that time"
 
-# All that is decided upon, read after the locks of `queue` are held.
-LOOK = f"""
-    SELECT json_build_object(
+# Queue for the wallet or the holder, then for the days (given in order), then read all that is
+# decided upon; nothing where the wallet is gone. Made in the database, so that it is one message.
+_LOOK_AT_BOOK = f"""
+CREATE OR REPLACE FUNCTION look_at_book(
+    studio_id bigint, wallet_id uuid, holder text, neighbour uuid, days int[],
+    begins timestamptz, ends timestamptz, at timestamptz
+) RETURNS text LANGUAGE plpgsql AS $$
+#variable_conflict use_column
+BEGIN
+    IF look_at_book.holder IS NOT NULL THEN
+        PERFORM pg_advisory_xact_lock(hashtextextended(
+            concat_ws(':', 'holder', look_at_book.studio_id, look_at_book.holder), 0));
+    ELSIF look_at_book.wallet_id IS NOT NULL THEN
+        PERFORM FROM wallet
+            WHERE studio_id = look_at_book.studio_id AND id = look_at_book.wallet_id
+            FOR NO KEY UPDATE;
+        IF NOT FOUND THEN
+            RETURN NULL;
+        END IF;
+    END IF;
+    PERFORM pg_advisory_xact_lock(look_at_book.studio_id::int, day)
+        FROM unnest(look_at_book.days) AS day;
+    RETURN json_build_object(
         'taken', (SELECT json_agg(json_build_array({book.COLUMNS}, id, booking_id)) {book.LIVE}),
         'lapsed', EXISTS (
             SELECT FROM allocation
@@ -49,17 +68,32 @@ LOOK = f"""
             only_for))
             FROM ({rules.SPENDABLE}) AS lot),
         'own', (SELECT json_agg(id) FROM booking
-            WHERE studio_id = %(studio_id)s AND wallet_id = %(neighbour)s
+            WHERE studio_id = %(studio_id)s AND wallet_id = look_at_book.neighbour
               AND starts_at < %(end)s AND ends_at > %(start)s),
         'holds', (SELECT json_agg(json_build_array(hold.expires_at,
                 extract(epoch FROM booking.ends_at - booking.starts_at)::int / 60)
                 ORDER BY hold.expires_at)
             FROM hold JOIN booking
                 ON booking.studio_id = hold.studio_id AND booking.id = hold.booking_id
-            WHERE hold.studio_id = %(studio_id)s AND hold.holder = %(holder)s
+            WHERE hold.studio_id = %(studio_id)s AND hold.holder = look_at_book.holder
               AND hold.status = 'active' AND hold.expires_at > %(now)s)
-    )::text
+    )::text;
+END
+$$
 """  # noqa: S608 - made of the engine's own texts
+LOOK_AT_BOOK = _LOOK_AT_BOOK % {  # the function's parameters in the place of the driver's
+    "studio_id": "look_at_book.studio_id",
+    "wallet_id": "look_at_book.wallet_id",
+    "start": "look_at_book.begins",
+    "end": "look_at_book.ends",
+    "now": "look_at_book.at",
+}
+LOOK = """
+    look_at_book(%(studio_id)s, {wallet_id}, %(holder)s, {neighbour}, %(days)s::int[],
+                 %(start)s, %(end)s, %(now)s)
+"""
+_LOOK = f"SELECT {LOOK.format(wallet_id='%(wallet_id)s', neighbour='%(neighbour)s')}"
+event.listen(metadata, "after_create", DDL(LOOK_AT_BOOK.replace("%", "%%")))  # type: ignore[no-untyped-call]
 
 # Whatever was decided, at once: judged by the constraints when all of it is written.
 WRITE = f"""
@@ -119,15 +153,20 @@ class Asked:
         return Interval(from_minutes(span.start - margin), from_minutes(span.end + margin))
 
     @property
+    def has_buffers(self) -> bool:
+        """Tell whether the customer's own sessions beside this one matter: they need no buffer."""
+        return self.studio.policy.buffer_minutes > 0
+
+    @property
     def looking(self) -> dict[str, Any]:
-        """Return the values of `LOOK`."""
+        """Return the values of `LOOK`; the wallet may come from the statement around it."""
         start, end = self.around
         return {
             "studio_id": self.studio.id,
             "wallet_id": None if self.holder else self.wallet_id,
             "holder": self.holder,
-            # Whose own sessions need no buffer before or after this one.
-            "neighbour": self.wallet_id if self.studio.policy.buffer_minutes else None,
+            "neighbour": self.wallet_id if self.has_buffers else None,
+            "days": book.days_queue(self.studio.id, self.days)["days"],
             "start": start,
             "end": end,
             "now": self.now,
@@ -206,11 +245,8 @@ def hold_now(asked: Asked, seen: Seen, *, hold_id: UUID, cart: dict[str, Any]) -
 def carry(session: Session, asked: Asked, decide: Decide) -> Written:
     """Queue, look, decide and write through a session; raises what `decide` raises."""
     session.flush()
-    if asked.holder is not None:
-        session.execute(HOLDER_QUEUE, {"name": holder_queue(asked.studio.id, asked.holder)})
-    elif asked.wallet_id is not None:
+    if asked.holder is None and asked.wallet_id is not None:
         wallets.lock(session, studio_id=asked.studio.id, wallet_id=asked.wallet_id)
-    book.lock_days(session, studio_id=asked.studio.id, days=asked.days)
     seen = _look(session, asked)
     if seen.has_lapsed:
         # Whoever is moved may be moved onto what has lapsed: it is tidied first.
@@ -226,13 +262,8 @@ def carry(session: Session, asked: Asked, decide: Decide) -> Written:
     return written
 
 
-def holder_queue(studio_id: int, holder: str) -> str:
-    """Return the name of the lock for which the holds of one holder queue."""
-    return f"holder:{studio_id}:{holder}"
-
-
 def _look(session: Session, asked: Asked) -> Seen:
-    return Seen.read(session.connection().exec_driver_sql(LOOK, asked.looking).scalar_one())
+    return Seen.read(session.connection().exec_driver_sql(_LOOK, asked.looking).scalar_one())
 
 
 def _draft(asked: Asked, seen: Seen, owner: Owner) -> tuple[Seats, Any, dict[str, Any]]:

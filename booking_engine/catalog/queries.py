@@ -44,6 +44,11 @@ def load(session: Session, *, studio_id: int) -> Studio:
     return known
 
 
+def newest_cached(studio_id: int) -> Studio | None:
+    """Return the catalogue that this process has read last, perhaps no longer the present one."""
+    return _cache.get(studio_id)
+
+
 def cached(studio_id: int, revision: int) -> Studio | None:
     """Return this revision of a catalogue if this process has read it."""
     known = _cache.get(studio_id)

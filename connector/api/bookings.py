@@ -22,7 +22,7 @@ from connector import express, identity
 from connector.api.bodies import CancelBody, MoveBody, SessionBody
 from connector.api.views import booking_view, booking_views, view_of_written, with_cart
 from connector.exchange import PRIVATE, Exchange, Reading, Writing
-from connector.express import Errand, LongWay, Party
+from connector.express import Errand, Party
 from connector.identity import Caller
 
 router = APIRouter(tags=["bookings"])
@@ -53,11 +53,9 @@ def _book(body: SessionBody, exchange: Exchange) -> Response:
     return exchange.answer(201, booking_view(session, studio, booking, now))
 
 
-def _payer(caller: Caller, wallet_id: UUID | None) -> Party:
+def _payer(caller: Caller) -> Party:
     identity.require_customer(caller)
-    if wallet_id is None:
-        raise LongWay
-    return Party(wallet_id, None, identity.actor_of(caller))
+    return Party(None, identity.actor_of(caller), needs_wallet=True)
 
 
 def _pay(_: Party, asked: Asked, seen: Seen) -> Written:

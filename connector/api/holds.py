@@ -10,7 +10,7 @@ from connector import express, identity
 from connector.api.bodies import SessionBody
 from connector.api.views import hold_view, view_of_written
 from connector.exchange import Exchange, Reading, Writing
-from connector.express import Errand, LongWay, Party
+from connector.express import Errand, Party
 from connector.identity import Caller
 
 router = APIRouter(tags=["holds"])
@@ -30,11 +30,9 @@ def _place(body: SessionBody, exchange: Exchange) -> Response:
     return exchange.answer(201, hold_view(session, studio, hold, now))
 
 
-def _holder(caller: Caller, wallet_id: UUID | None) -> Party:
+def _holder(caller: Caller) -> Party:
     holder = identity.holder(caller)
-    if caller.customer_id is not None and wallet_id is None:
-        raise LongWay
-    return Party(wallet_id, holder.name, "", holder.caps)
+    return Party(holder.name, "", needs_wallet=False, caps=holder.caps)
 
 
 def _decide(party: Party, asked: Asked, seen: Seen) -> Written:

@@ -228,3 +228,63 @@ CREATE INDEX ix_debt_entry_studio_id_order_id ON debt_entry (studio_id, order_id
 
 CREATE TRIGGER debt_entry_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON debt_entry
     FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
+
+-- A booking in few messages.
+CREATE OR REPLACE FUNCTION look_at_book(
+    studio_id bigint, wallet_id uuid, holder text, neighbour uuid, days int[],
+    begins timestamptz, ends timestamptz, at timestamptz
+) RETURNS text LANGUAGE plpgsql AS $$
+#variable_conflict use_column
+BEGIN
+    IF look_at_book.holder IS NOT NULL THEN
+        PERFORM pg_advisory_xact_lock(hashtextextended(
+            concat_ws(':', 'holder', look_at_book.studio_id, look_at_book.holder), 0));
+    ELSIF look_at_book.wallet_id IS NOT NULL THEN
+        PERFORM FROM wallet
+            WHERE studio_id = look_at_book.studio_id AND id = look_at_book.wallet_id
+            FOR NO KEY UPDATE;
+        IF NOT FOUND THEN
+            RETURN NULL;
+        END IF;
+    END IF;
+    PERFORM pg_advisory_xact_lock(look_at_book.studio_id::int, day)
+        FROM unnest(look_at_book.days) AS day;
+    RETURN json_build_object(
+        'taken', (SELECT json_agg(json_build_array(
+    resource_id,
+    (extract(epoch FROM lower(during)) / 60)::int,
+    (extract(epoch FROM upper(during)) / 60)::int,
+    pinned, booking_id IS NULL, stranded,
+    CASE WHEN NOT stranded THEN extract(epoch FROM blocks_until)::float8 END
+, id, booking_id)) 
+    FROM allocation
+    WHERE studio_id = look_at_book.studio_id AND state <> 'released'
+      AND during && tstzrange(look_at_book.begins, look_at_book.ends)
+      AND (blocks_until IS NULL OR blocks_until > look_at_book.at OR stranded)
+),
+        'lapsed', EXISTS (
+            SELECT FROM allocation
+            WHERE studio_id = look_at_book.studio_id AND state = 'held' AND NOT stranded
+              AND blocks_until <= look_at_book.at AND during && tstzrange(look_at_book.begins, look_at_book.ends)),
+        'lots', (SELECT json_agg(json_build_array(
+            id, kind, available, priority, paid_minor, order_id, expires_at, granted_at, frozen_at,
+            only_for))
+            FROM (
+    SELECT id, kind, available, priority, paid_minor, order_id, expires_at, granted_at, frozen_at,
+           only_for
+    FROM lot
+    WHERE studio_id = look_at_book.studio_id AND wallet_id = look_at_book.wallet_id AND available > 0
+) AS lot),
+        'own', (SELECT json_agg(id) FROM booking
+            WHERE studio_id = look_at_book.studio_id AND wallet_id = look_at_book.neighbour
+              AND starts_at < look_at_book.ends AND ends_at > look_at_book.begins),
+        'holds', (SELECT json_agg(json_build_array(hold.expires_at,
+                extract(epoch FROM booking.ends_at - booking.starts_at)::int / 60)
+                ORDER BY hold.expires_at)
+            FROM hold JOIN booking
+                ON booking.studio_id = hold.studio_id AND booking.id = hold.booking_id
+            WHERE hold.studio_id = look_at_book.studio_id AND hold.holder = look_at_book.holder
+              AND hold.status = 'active' AND hold.expires_at > look_at_book.at)
+    )::text;
+END
+$$;

@@ -121,6 +121,8 @@ def _availability(world: World) -> list[Row]:
 
 def _bookings(world: World) -> list[Row]:
     rows: list[Row] = []
+    for warming in (world.seeded.bookings(50), world.seeded.holds(50)):
+        world.load(world.ours, warming, connections=8, once=True)
     for connections in (1, 8):
         ideal, booked, held = _interleaved(
             lambda n=connections: world.load(

@@ -9,7 +9,7 @@ from sqlalchemy import create_engine
 
 from connector.tables import metadata
 
-CATALOGUE = """
+CATALOGUE = r"""
     SELECT 'column', table_name, column_name,
            concat_ws(' ', data_type, is_nullable, column_default, is_identity)
     FROM information_schema.columns WHERE table_schema = 'public'
@@ -22,6 +22,10 @@ CATALOGUE = """
     UNION ALL
     SELECT 'trigger', tgrelid::regclass::text, tgname, pg_get_triggerdef(oid)
     FROM pg_trigger WHERE NOT tgisinternal
+    UNION ALL
+    SELECT 'function', proname, '', regexp_replace(prosrc, '\s+', ' ', 'g')
+    FROM pg_proc WHERE pronamespace = 'public'::regnamespace AND prolang IN (
+        SELECT oid FROM pg_language WHERE lanname IN ('plpgsql', 'sql'))
     ORDER BY 1, 2, 3
 """
 
