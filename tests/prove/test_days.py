@@ -9,7 +9,7 @@ from tests.factories.catalogue import make_coach, make_studio
 from tests.prove import days, stored_days
 from tests.prove.days import Tally
 
-DAYS, SEED = 250, 20261120
+DAYS, SEED = 100, 20261120
 
 
 @pytest.mark.timeout(400)
@@ -17,7 +17,7 @@ def test_what_is_offered_is_what_trying_everything_finds(session: Session) -> No
     *_, tally = stored_days.run(session, numbers=range(DAYS), seed=SEED, every=10)
 
     assert tally.mismatches == []
-    assert (tally.days, tally.held) == (DAYS, 75)
+    assert (tally.days, tally.held) == (DAYS, 30)
     seen = (tally.feasible, tally.infeasible, tally.with_moves, tally.with_coach)
     assert min(seen) > DAYS // 5, f"poor days: {tally}"
 

@@ -25,7 +25,7 @@ def houses(template: Servers, new_database: Callable[[], str]) -> Iterator[list[
 
 
 def test_a_life_told_badly_ends_like_one_told_well(houses: list[Runtime]) -> None:
-    tally = histories.run(*houses, number=40, seed=1)
+    tally = histories.run(*houses, number=15, seed=1)
 
     assert tally.wrong == []
     assert tally.written_by_second_audit == 0
