@@ -68,7 +68,8 @@ _LOTS = text("""
     ORDER BY id
 """)
 
-# A session to come goes with the credits that pay for it.
+# A session to come goes with the credits that pay for it; one that came with them (`known`) goes
+# back with them, and with no others.
 _BOOKINGS = text("""
     SELECT booking.id, booking.code,
         coalesce(bool_or(draw.held > 0 AND draw.lot_id <> ALL(:lots)), false) AS is_mixed
@@ -77,7 +78,7 @@ _BOOKINGS = text("""
     WHERE booking.studio_id = :studio_id AND booking.wallet_id = :wallet_id
       AND status IN ('held', 'awaiting_payment', 'awaiting_approval', 'confirmed', 'checked_in')
     GROUP BY booking.id, booking.code, booking.order_id
-    HAVING bool_or(draw.held > 0 AND draw.lot_id = ANY(:lots))
+    HAVING bool_or(draw.held > 0 AND (draw.lot_id = ANY(:lots) OR booking.id = ANY(:known)))
         OR booking.order_id = :order_id AND CAST(:gift_id AS uuid) IS NULL
     ORDER BY booking.id
 """)
@@ -183,7 +184,7 @@ def revert(
     if now > found.claimed_at + REVERSIBLE_FOR:
         raise ClaimFinal(f"a claim can be put back for {REVERSIBLE_FOR.days} days")
     about = {"studio_id": studio_id, "order_id": found.order_id, "gift_id": found.gift_id}
-    booked = _bookings(session, about, found.lots, found.wallet_id)
+    booked = _bookings(session, about, found.lots, found.wallet_id, known=found.bookings)
     if newer := sorted(code for each, code in booked.items() if each not in found.bookings):
         raise Entangled(
             f"sessions were booked with these credits since: {', '.join(newer)}; cancel them first",
@@ -204,9 +205,14 @@ def _lots(session: Session, about: dict[str, Any]) -> tuple[list[UUID], UUID]:
 
 
 def _bookings(
-    session: Session, about: dict[str, Any], lots: list[UUID], wallet_id: UUID
+    session: Session,
+    about: dict[str, Any],
+    lots: list[UUID],
+    wallet_id: UUID,
+    *,
+    known: Sequence[UUID] = (),
 ) -> dict[UUID, str]:
-    values = {**about, "lots": lots, "wallet_id": wallet_id}
+    values = {**about, "lots": lots, "wallet_id": wallet_id, "known": list(known)}
     rows = session.execute(_BOOKINGS, values).all()
     if mixed := sorted(row.code for row in rows if row.is_mixed):
         raise Entangled(

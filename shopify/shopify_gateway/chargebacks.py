@@ -11,6 +11,7 @@ from booking_engine.booking import funding
 from booking_engine.ledger import extensions
 from booking_engine.ledger import lots as rules
 from booking_engine.ledger.models import CreditKind, Lot
+from shopify_gateway import people
 from shopify_gateway.disputes import INQUIRY, Dispute
 from shopify_gateway.refunds import Case
 
@@ -25,11 +26,11 @@ def freeze(session: Session, case: Case, *, lots: Sequence[Lot]) -> bool:
     disputes = case.order.disputes
     since = min((each.initiated_at for each in disputes if each.freezes), default=None)
     # Who asked to be forgotten has frozen lots as well: those are none of a dispute's business.
-    ours = {None, *(each.initiated_at for each in disputes)}
+    forgotten = people.erased_owners(session, studio_id=case.studio.id, order_id=case.order.id)
     changed = False
     for lot in lots:
         wanted = None if lot.withdrawn_at is not None else since
-        if lot.frozen_at != wanted and lot.frozen_at in ours:
+        if lot.frozen_at != wanted and lot.wallet_id not in forgotten:
             lot.frozen_at = wanted
             changed = True
     session.flush()

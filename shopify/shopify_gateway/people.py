@@ -3,7 +3,7 @@
 Product rules D10 and D11. An address is only ever compared by its keyed hash.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -69,11 +69,28 @@ def lock_owner(session: Session, *, row: ShopOrder, order: Order, now: datetime)
     return owner
 
 
-def freeze_if_erased(session: Session, *, studio: Studio, wallet_id: UUID, now: datetime) -> None:
-    """Freeze and list what an order has granted to a wallet whose person was erased."""
-    wallet = session.get_one(Wallet, (studio.id, wallet_id))
-    if wallet.erased_at is not None:
+def freeze_erased(session: Session, *, studio: Studio, order_id: int, now: datetime) -> None:
+    """Freeze and list what an order has granted to people who were erased."""
+    for wallet_id in erased_owners(session, studio_id=studio.id, order_id=order_id):
         erasure.freeze(session, studio=studio, wallet_id=wallet_id, now=now)
+
+
+def erased_owners(session: Session, *, studio_id: int, order_id: int) -> Sequence[UUID]:
+    """Return the wallets of erased people in which an order has credits, in order."""
+    return session.exec(
+        select(Lot.wallet_id)
+        .join(
+            Wallet,
+            (col(Wallet.studio_id) == col(Lot.studio_id)) & (col(Wallet.id) == col(Lot.wallet_id)),
+        )
+        .where(
+            col(Lot.studio_id) == studio_id,
+            col(Lot.order_id) == order_id,
+            col(Wallet.erased_at).is_not(None),
+        )
+        .distinct()
+        .order_by(col(Lot.wallet_id))
+    ).all()
 
 
 def note_address(
