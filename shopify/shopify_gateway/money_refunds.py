@@ -64,9 +64,7 @@ def _raise(
     )
 
 
-def _unused(
-    session: Session, studio_id: int, standing: Sequence[Lot], kind: CreditKind
-) -> int:
+def _unused(session: Session, studio_id: int, standing: Sequence[Lot], kind: CreditKind) -> int:
     """Return what was unused before any such refund was settled: a second one counts alike."""
     of_kind = [lot for lot in standing if lot.kind is kind]
     settled = session.exec(

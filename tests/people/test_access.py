@@ -13,6 +13,7 @@ from connector.tables import metadata
 from tests.factories.people import (
     hear,
 )
+from tests.factories.shopify_bodies import order_body
 from tests.factories.traces import (
     CUSTOMER,
     EMAIL,
@@ -53,6 +54,25 @@ def test_an_export_holds_what_is_kept_and_is_made_once(session: Session, studio:
     }
     assert "orders/paid" in {each["topic"] for each in made.document["deliveries"]}
     assert STREET in json.dumps(made.document, ensure_ascii=False)
+
+
+def test_an_export_shows_nothing_of_others(session: Session, studio: Studio) -> None:
+    buy(session, studio)
+    other = {"customer": {"id": 7001, "first_name": "Robin"}, "email": EMAIL, "note": "5001"}
+    hear(session, studio, "orders/paid", order_body(5009, customer=7001) | other)
+    hear(session, studio, "refunds/create", {"id": 900, "order_id": 5001})
+    body = {
+        "customer": {"id": CUSTOMER, "email": EMAIL},
+        "orders_requested": [5001],
+        "data_request": {"id": 1},
+    }
+
+    hear(session, studio, "customers/data_request", body)
+
+    shown = session.exec(select(PersonExport)).one().document["deliveries"]
+    topics = sorted(each["topic"] for each in shown)
+    assert topics == ["customers/data_request", "orders/paid", "refunds/create"]
+    assert "Robin" not in json.dumps(shown)
 
 
 def test_an_export_goes_with_the_person(session: Session, studio: Studio) -> None:
