@@ -139,7 +139,8 @@ def claim(
         raise AlreadyClaimed("that order was claimed before")
     if former == claimant.wallet_id:
         raise AlreadyClaimed("those credits are there already")
-    _refuse_erased(session, studio_id, former)
+    for wallet_id in (former, claimant.wallet_id):
+        _refuse_erased(session, studio_id, wallet_id)
     booked = _bookings(session, about, lots, former)
     made = WalletClaim(
         studio_id=studio_id,
@@ -223,7 +224,7 @@ def _bookings(
 
 
 def _refuse_erased(session: Session, studio_id: int, wallet_id: UUID) -> None:
-    wallet = session.get(Wallet, (studio_id, wallet_id))
+    wallet = session.get(Wallet, (studio_id, wallet_id), populate_existing=True)
     if wallet is None or wallet.erased_at is not None:
         raise NothingToClaim("that order has no credits that could be claimed")
 

@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from sqlalchemy import text
 from sqlmodel import Session, col, select
 
 from booking_engine.booking import claim_codes, claims, erasure, holds, waitlist
@@ -25,6 +26,7 @@ from shopify_gateway.order import Order, customer_number, from_snapshot
 VERIFYING_TOPICS = frozenset({"customers/create", "customers/update", "customers/enable"})
 MERGE_TOPIC = "customers/merge"
 COMPLETED = "completed"
+_LOCK_ADDRESS = text("SELECT pg_advisory_xact_lock(hashtextextended(:name, 0))")
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +95,27 @@ def erased_owners(session: Session, *, studio_id: int, order_id: int) -> Sequenc
     ).all()
 
 
+def queue_guest(
+    session: Session, *, studio_id: int, order: Order, address: str | None, privacy: Pseudonyms
+) -> None:
+    """Queue for the address of an order without a customer, and for whoever has verified it.
+
+    Taken before the order's own locks: its credits may go to that wallet (see `note_address`), and
+    an account with the address that is heard of meanwhile waits, or has been heard of.
+    """
+    if order.customer_id is not None or not address:
+        return
+    digests = privacy.addresses(studio_id, address)
+    _queue_for(session, studio_id, digests)
+    known = wallets.find_address(session, studio_id=studio_id, addresses=digests)
+    if known is None:
+        return
+    wallets.lock_orders(session, studio_id=studio_id, order_ids=[order.id])
+    row = session.get(ShopOrder, (studio_id, order.id))
+    involved = _involved(session, row) if row is not None else set()
+    wallets.lock_all(session, studio_id=studio_id, wallet_ids={known.id, *involved})
+
+
 def note_address(
     session: Session,
     *,
@@ -104,7 +127,7 @@ def note_address(
 ) -> None:
     """Remember, hashed, to which address an order without a customer belongs.
 
-    Whoever has verified that address already has its credits at once.
+    Whoever has verified that address already has its credits at once. The caller has queued for it.
     """
     row = session.get_one(ShopOrder, (studio_id, order_id))
     if not address or "@" not in address or row.snapshot is None:
@@ -165,14 +188,18 @@ def hear(session: Session, told: Told) -> str:
     erased = [*digests, *privacy.customers(studio_id, customer_id)]
     if erasure.find(session, studio_id=studio_id, digests=erased) is not None:
         return "erased"
+    _queue_for(session, studio_id, digests)
     wallet = wallets.of_customer(session, studio_id=studio_id, customer_id=customer_id, now=now)
-    wallets.name_address(session, studio_id=studio_id, address=digests[0], wallet_id=wallet.id)
     waiting = session.exec(
         select(ShopOrder)
         .where(col(ShopOrder.studio_id) == studio_id, col(ShopOrder.address).in_(digests))
         .order_by(col(ShopOrder.order_id))
     ).all()
     done = _claim_orders(session, studio_id, waiting, wallet.id, now)
+    session.refresh(wallet)
+    if wallet.erased_at is not None:
+        return "erased"  # while we queued for them
+    wallets.name_address(session, studio_id=studio_id, address=digests[0], wallet_id=wallet.id)
     return "claimed" if done else "verified"
 
 
@@ -207,6 +234,10 @@ def merged(session: Session, told: Told) -> str:
         session, studio_id=studio_id, former=f"customer:{removed}", holder=f"customer:{kept}"
     )
     return "merged" if changed else "agreed"
+
+
+def _queue_for(session: Session, studio_id: int, digests: Sequence[bytes]) -> None:
+    session.execute(_LOCK_ADDRESS, {"name": f"address:{studio_id}:{digests[0].hex()}"})
 
 
 def _number(customer: Mapping[str, Any]) -> int:
