@@ -9,7 +9,7 @@ from uuid import UUID
 from sqlalchemy import tuple_
 from sqlmodel import Session, col, select
 
-from booking_engine.booking import allocator, bookings, states, strikes, tracking
+from booking_engine.booking import allocator, bookings, erasure, states, strikes, tracking
 from booking_engine.booking.models import Booking, BookingStatus
 from booking_engine.booking.policies import Actor
 from booking_engine.catalog import queries
@@ -122,6 +122,8 @@ def forgive(
         expires_at=goodwill.expiry(now.astimezone(zone).date(), zone),
         cause=Cause("forgiven", booking.code, by, now),
     )
+    if booking.wallet_id is not None:
+        erasure.freeze_if_erased(session, studio=studio, wallet_id=booking.wallet_id, now=now)
     strikes.forgive(session, studio_id=studio.id, booking_id=booking.id, by=by, now=now)
     booking.forgiven_at = now
     booking.revision += 1

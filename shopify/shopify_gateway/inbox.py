@@ -83,11 +83,9 @@ def _state(session: Session, delivery: WebhookDelivery, privacy: Pseudonyms, now
     except UnreadableOrder as error:
         raise UnreadableDelivery(str(error)) from error
     studio = queries.load(session, studio_id=delivery.studio_id)
-    order = people.admit(session, studio_id=studio.id, order=told, privacy=privacy, now=now)
     address = people.address_in(body)
-    people.queue_guest(
-        session, studio_id=studio.id, order=order, address=address, privacy=privacy
-    )
+    people.queue_guest(session, studio_id=studio.id, order=told, address=address, privacy=privacy)
+    order = people.admit(session, studio_id=studio.id, order=told, privacy=privacy, now=now)
     posted = orders.converge(session, studio=studio, order=order, now=now)
     people.note_address(
         session,

@@ -45,10 +45,12 @@ def admit(
 ) -> Order:
     """Return an order as it may be kept: of somebody who was erased it names no customer.
 
-    What is still to happen to it then happens to the erased wallet (D13).
+    What is still to happen to it then happens to the erased wallet (D13). The order is locked, so
+    that nobody forgets its customer between this look and what follows.
     """
     if order.customer_id is None:
         return order
+    wallets.lock_orders(session, studio_id=studio_id, order_ids=[order.id])
     known = wallets.find_customer(session, studio_id=studio_id, customer_id=order.customer_id)
     digests = privacy.customers(studio_id, order.customer_id)
     erased = None if known else erasure.find(session, studio_id=studio_id, digests=digests)

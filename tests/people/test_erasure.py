@@ -10,9 +10,10 @@ from sqlmodel import Session, col, select
 
 from booking_engine.attention import AttentionItem
 from booking_engine.audit_trail import AuditEntry
-from booking_engine.booking import bookings, claim_codes, series, waitlist
+from booking_engine.booking import attendance, bookings, claim_codes, series, waitlist
 from booking_engine.booking.claims import Claimant
 from booking_engine.booking.models import Booking, BookingStatus, Hold
+from booking_engine.booking.policies import Actor
 from booking_engine.booking.series_models import Series, SeriesStatus
 from booking_engine.booking.waitlist_models import EntryStatus, WaitlistEntry
 from booking_engine.catalog.studio import Studio
@@ -358,3 +359,28 @@ def test_what_was_typed_about_the_wallet_before_a_merge_goes_too(
     hear(session, studio, "customers/redact", redact_body(7002))
 
     assert found_anywhere(session, "broken club", "hospital", "husband") == []
+
+
+def test_what_comes_to_somebody_forgotten_later_is_frozen_as_well(
+    session: Session, studio: Studio
+) -> None:
+    wallet = make_wallet(session, studio, CUSTOMER)
+    grant_lot(session, studio, wallet, "own", 60)
+    missed = bookings.book(
+        session,
+        studio=studio,
+        request=make_request(),
+        wallet_id=wallet.id,
+        actor="customer",
+        now=NOW,
+    )
+    late = missed.starts_at + timedelta(minutes=30)
+    attendance.mark_no_show(
+        session, studio=studio, booking_id=missed.id, actor=Actor.STUDIO, by="staff:owner", now=late
+    )
+    forget(session, studio)
+
+    attendance.forgive(session, studio=studio, booking_id=missed.id, by="staff:owner", now=late)
+
+    assert session.exec(select(Lot.available, Lot.frozen_at)).all() == [(60, late)]
+    assert broken_promises(session) == []

@@ -12,6 +12,8 @@ from booking_engine.ledger import wallets
 from booking_engine.ledger.models import Wallet
 from booking_engine.ledger.wallets import WalletMoved
 from connector.runtime import Runtime
+from shopify_gateway import people
+from shopify_gateway.models import ShopOrder
 from tests.factories.crowd import race
 from tests.factories.ledger import grant_lot
 from tests.factories.people import PRIVACY, customer_body, hear, owner, redact_body, sums_of
@@ -193,3 +195,30 @@ def test_who_books_while_their_guest_order_is_told_waits_for_nobody_in_a_circle(
 
         assert crowd.unexpected == []
         assert crowd.outcomes == {"done": 2}
+
+
+def test_an_order_that_is_told_while_its_customer_is_forgotten_restores_nobody(
+    house: Runtime, studio: Studio
+) -> None:
+    order = make_order(id=9000, customer=7500)
+    with house.transaction() as session:
+        post(session, studio, order)
+
+    def act(session: Session, each: int) -> None:
+        if each == 0:
+            time.sleep(0.1)
+            hear(session, studio, "customers/redact", redact_body(7500))
+            return
+        about = {"studio_id": studio.id, "privacy": PRIVACY, "now": NOW}
+        known = people.admit(session, order=later(order, 1, minutes=1), **about)
+        time.sleep(0.3)  # who is to be forgotten is known still
+        post(session, studio, known)
+
+    crowd = race(house, act, count=2)
+
+    assert crowd.unexpected == []
+    with house.transaction() as session:
+        assert owner(session, studio, 7500) is None
+        kept = session.get_one(ShopOrder, (studio.id, order.id))
+        assert kept.snapshot is not None
+        assert kept.snapshot["customer_id"] is None
