@@ -141,6 +141,8 @@ def claim(
         raise AlreadyClaimed("those credits are there already")
     for wallet_id in (former, claimant.wallet_id):
         _refuse_erased(session, studio_id, wallet_id)
+    if wallets.is_of_tests(session, studio_id=studio_id, wallet_id=former):
+        raise NothingToClaim("that is a test order; its credits are not real")
     booked = _bookings(session, about, lots, former)
     made = WalletClaim(
         studio_id=studio_id,

@@ -2,13 +2,16 @@
 
 import json
 
+import pytest
 from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
 from sqlmodel import Session, col, select
 
 from booking_engine.attention import AttentionItem
 from booking_engine.catalog.studio import Studio
 from booking_engine.ledger.models import Lot
 from booking_engine.ledger.people_models import PersonExport, ShopExport
+from connector.runtime import Runtime
 from connector.tables import metadata
 from tests.factories.people import (
     hear,
@@ -111,3 +114,10 @@ def test_a_shop_that_is_closed_leaves_an_export_and_nothing_else(
 def hear_of_closing(session: Session, studio: Studio) -> str:
     delivery_body = {"shop_id": 954889, "shop_domain": studio.shop}
     return hear(session, studio, "shop/redact", delivery_body)
+
+
+def test_an_error_of_the_database_does_not_say_whom_it_was_about(house: Runtime) -> None:
+    with pytest.raises(DBAPIError) as failed, house.transaction() as session:
+        session.execute(text("SELECT nothing FROM nowhere WHERE name = :name"), {"name": STREET})
+
+    assert STREET not in f"{failed.value} {failed.value!r}"

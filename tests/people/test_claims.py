@@ -380,3 +380,13 @@ def test_a_session_that_came_and_is_paid_anew_by_other_credits_does_not_go_back(
         claims.revert(session, studio_id=studio.id, claim_id=made.id, by="staff", now=NOW)
 
     assert broken_promises(session) == []
+
+
+def test_credits_of_a_test_order_are_nobody_s_to_claim(session: Session, studio: Studio) -> None:
+    buy_as_guest(session, studio, test=True)
+
+    assert hear(session, studio, "customers/create", customer_body(7001, MINE)) == "verified"
+    with pytest.raises(NothingToClaim):
+        take(session, studio, 7001)
+
+    assert sums_of(session, owner(session, studio, 7001)) == {}
