@@ -40,8 +40,6 @@ def check_in(
     """Mark that the customer came, from 30 minutes before the start to 15 after it."""
     booking = bookings.lock(session, studio_id=studio.id, booking_id=booking_id)
     states.check(booking.status, BookingStatus.CHECKED_IN, actor=actor)
-    if bookings.is_overdue(booking, now=now):
-        raise OutsideWindow(f"booking {booking.code} was not paid in time; it is over")
     opens, closes = booking.starts_at - EARLY, booking.starts_at + tracking.LATE
     _within(studio, booking, opens, closes, now)
     return _mark(session, booking, BookingStatus.CHECKED_IN, actor, now)
@@ -134,6 +132,8 @@ def forgive(
 def _within(
     studio: Studio, booking: Booking, opens: datetime, closes: datetime, now: datetime
 ) -> None:
+    if bookings.is_overdue(booking, now=now):
+        raise OutsideWindow(f"booking {booking.code} was not paid in time; it is over")
     if opens <= now <= closes:
         return
     zone = studio.location_by_id(booking.location_id).zone
