@@ -37,6 +37,8 @@ def make_engine(settings: Settings, *, statement_timeout_seconds: int = 8) -> En
         max_overflow=0,
         pool_timeout=5,
         pool_pre_ping=True,
+        # What a statement was about may name somebody: an error that is logged leaves it out.
+        hide_parameters=True,
         connect_args=_arguments(settings, statement_timeout_seconds),
     )
 

@@ -9,7 +9,7 @@ from uuid import UUID
 from sqlalchemy import tuple_
 from sqlmodel import Session, col, select
 
-from booking_engine.booking import allocator, bookings, states, strikes, tracking
+from booking_engine.booking import allocator, bookings, erasure, states, strikes, tracking
 from booking_engine.booking.models import Booking, BookingStatus
 from booking_engine.booking.policies import Actor
 from booking_engine.catalog import queries
@@ -40,8 +40,6 @@ def check_in(
     """Mark that the customer came, from 30 minutes before the start to 15 after it."""
     booking = bookings.lock(session, studio_id=studio.id, booking_id=booking_id)
     states.check(booking.status, BookingStatus.CHECKED_IN, actor=actor)
-    if bookings.is_overdue(booking, now=now):
-        raise OutsideWindow(f"booking {booking.code} was not paid in time; it is over")
     opens, closes = booking.starts_at - EARLY, booking.starts_at + tracking.LATE
     _within(studio, booking, opens, closes, now)
     return _mark(session, booking, BookingStatus.CHECKED_IN, actor, now)
@@ -122,6 +120,8 @@ def forgive(
         expires_at=goodwill.expiry(now.astimezone(zone).date(), zone),
         cause=Cause("forgiven", booking.code, by, now),
     )
+    if booking.wallet_id is not None:
+        erasure.freeze_if_erased(session, studio=studio, wallet_id=booking.wallet_id, now=now)
     strikes.forgive(session, studio_id=studio.id, booking_id=booking.id, by=by, now=now)
     booking.forgiven_at = now
     booking.revision += 1
@@ -132,6 +132,8 @@ def forgive(
 def _within(
     studio: Studio, booking: Booking, opens: datetime, closes: datetime, now: datetime
 ) -> None:
+    if bookings.is_overdue(booking, now=now):
+        raise OutsideWindow(f"booking {booking.code} was not paid in time; it is over")
     if opens <= now <= closes:
         return
     zone = studio.location_by_id(booking.location_id).zone

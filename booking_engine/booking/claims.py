@@ -68,7 +68,8 @@ _LOTS = text("""
     ORDER BY id
 """)
 
-# A session to come goes with the credits that pay for it.
+# A session to come goes with the credits that pay for it; one that came with them (`known`) goes
+# back with them, and with no others.
 _BOOKINGS = text("""
     SELECT booking.id, booking.code,
         coalesce(bool_or(draw.held > 0 AND draw.lot_id <> ALL(:lots)), false) AS is_mixed
@@ -77,7 +78,7 @@ _BOOKINGS = text("""
     WHERE booking.studio_id = :studio_id AND booking.wallet_id = :wallet_id
       AND status IN ('held', 'awaiting_payment', 'awaiting_approval', 'confirmed', 'checked_in')
     GROUP BY booking.id, booking.code, booking.order_id
-    HAVING bool_or(draw.held > 0 AND draw.lot_id = ANY(:lots))
+    HAVING bool_or(draw.held > 0 AND (draw.lot_id = ANY(:lots) OR booking.id = ANY(:known)))
         OR booking.order_id = :order_id AND CAST(:gift_id AS uuid) IS NULL
     ORDER BY booking.id
 """)
@@ -138,7 +139,10 @@ def claim(
         raise AlreadyClaimed("that order was claimed before")
     if former == claimant.wallet_id:
         raise AlreadyClaimed("those credits are there already")
-    _refuse_erased(session, studio_id, former)
+    for wallet_id in (former, claimant.wallet_id):
+        _refuse_erased(session, studio_id, wallet_id)
+    if wallets.is_of_tests(session, studio_id=studio_id, wallet_id=former):
+        raise NothingToClaim("that is a test order; its credits are not real")
     booked = _bookings(session, about, lots, former)
     made = WalletClaim(
         studio_id=studio_id,
@@ -183,7 +187,7 @@ def revert(
     if now > found.claimed_at + REVERSIBLE_FOR:
         raise ClaimFinal(f"a claim can be put back for {REVERSIBLE_FOR.days} days")
     about = {"studio_id": studio_id, "order_id": found.order_id, "gift_id": found.gift_id}
-    booked = _bookings(session, about, found.lots, found.wallet_id)
+    booked = _bookings(session, about, found.lots, found.wallet_id, known=found.bookings)
     if newer := sorted(code for each, code in booked.items() if each not in found.bookings):
         raise Entangled(
             f"sessions were booked with these credits since: {', '.join(newer)}; cancel them first",
@@ -204,9 +208,14 @@ def _lots(session: Session, about: dict[str, Any]) -> tuple[list[UUID], UUID]:
 
 
 def _bookings(
-    session: Session, about: dict[str, Any], lots: list[UUID], wallet_id: UUID
+    session: Session,
+    about: dict[str, Any],
+    lots: list[UUID],
+    wallet_id: UUID,
+    *,
+    known: Sequence[UUID] = (),
 ) -> dict[UUID, str]:
-    values = {**about, "lots": lots, "wallet_id": wallet_id}
+    values = {**about, "lots": lots, "wallet_id": wallet_id, "known": list(known)}
     rows = session.execute(_BOOKINGS, values).all()
     if mixed := sorted(row.code for row in rows if row.is_mixed):
         raise Entangled(
@@ -217,7 +226,7 @@ def _bookings(
 
 
 def _refuse_erased(session: Session, studio_id: int, wallet_id: UUID) -> None:
-    wallet = session.get(Wallet, (studio_id, wallet_id))
+    wallet = session.get(Wallet, (studio_id, wallet_id), populate_existing=True)
     if wallet is None or wallet.erased_at is not None:
         raise NothingToClaim("that order has no credits that could be claimed")
 

@@ -49,6 +49,13 @@ def erase(session: Session, *, studio: Studio, wallet_id: UUID, now: datetime) -
     session.flush()
 
 
+def freeze_if_erased(session: Session, *, studio: Studio, wallet_id: UUID, now: datetime) -> None:
+    """Freeze and list what came to a wallet after its person was erased; its lock is held."""
+    wallet = session.get_one(Wallet, (studio.id, wallet_id), populate_existing=True)
+    if wallet.erased_at is not None:
+        freeze(session, studio=studio, wallet_id=wallet_id, now=now)
+
+
 def remember(
     session: Session,
     *,

@@ -54,7 +54,7 @@ _DUE = text("""
         FROM lot
         WHERE (live.status = 'paused' OR waiting.starts_at IS NOT NULL)
           AND lot.studio_id = live.studio_id AND lot.wallet_id = live.wallet_id
-          AND available > 0 AND only_for IS NULL
+          AND available > 0 AND only_for IS NULL AND frozen_at IS NULL
           AND (expires_at IS NULL OR expires_at > coalesce(waiting.starts_at, :now))
     ) purse ON true
     WHERE live.due_at <= :now

@@ -36,6 +36,16 @@ def of_test(session: Session, *, studio_id: int, name: str, now: datetime) -> Wa
     return _of(session, studio_id, AliasKind.TEST, name, now)
 
 
+def is_of_tests(session: Session, *, studio_id: int, wallet_id: UUID) -> bool:
+    """Tell whether a wallet has somebody's test orders: nothing in it is real (D9)."""
+    named = select(WalletAlias.value).where(
+        col(WalletAlias.studio_id) == studio_id,
+        col(WalletAlias.wallet_id) == wallet_id,
+        col(WalletAlias.kind) == AliasKind.TEST,
+    )
+    return session.exec(named).first() is not None
+
+
 def find_order(session: Session, *, studio_id: int, order_id: int) -> Wallet | None:
     """Return the wallet of an order that named no customer, None where there never was one."""
     return _find(session, studio_id, AliasKind.ORDER, str(order_id))

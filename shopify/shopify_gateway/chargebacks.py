@@ -11,6 +11,7 @@ from booking_engine.booking import funding
 from booking_engine.ledger import extensions
 from booking_engine.ledger import lots as rules
 from booking_engine.ledger.models import CreditKind, Lot
+from shopify_gateway import people
 from shopify_gateway.disputes import INQUIRY, Dispute
 from shopify_gateway.refunds import Case
 
@@ -24,14 +25,16 @@ def freeze(session: Session, case: Case, *, lots: Sequence[Lot]) -> bool:
     """
     disputes = case.order.disputes
     since = min((each.initiated_at for each in disputes if each.freezes), default=None)
-    # Who asked to be forgotten has frozen lots as well: those are none of a dispute's business.
-    ours = {None, *(each.initiated_at for each in disputes)}
-    changed = False
-    for lot in lots:
-        wanted = None if lot.withdrawn_at is not None else since
-        if lot.frozen_at != wanted and lot.frozen_at in ours:
-            lot.frozen_at = wanted
-            changed = True
+    wanted = {lot.id: None if lot.withdrawn_at is not None else since for lot in lots}
+    stale = [lot for lot in lots if lot.frozen_at != wanted[lot.id]]
+    if stale:
+        # Who asked to be forgotten has frozen lots too: those are none of a dispute's business.
+        about = {"studio_id": case.studio.id, "order_id": case.order.id}
+        forgotten = people.erased_owners(session, **about)
+        stale = [lot for lot in stale if lot.wallet_id not in forgotten]
+    for lot in stale:
+        lot.frozen_at = wanted[lot.id]
+    changed = bool(stale)
     session.flush()
     for dispute in disputes:
         for lot in lots:

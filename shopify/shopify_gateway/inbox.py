@@ -83,13 +83,15 @@ def _state(session: Session, delivery: WebhookDelivery, privacy: Pseudonyms, now
     except UnreadableOrder as error:
         raise UnreadableDelivery(str(error)) from error
     studio = queries.load(session, studio_id=delivery.studio_id)
+    address = people.address_in(body)
+    people.queue_guest(session, studio_id=studio.id, order=told, address=address, privacy=privacy)
     order = people.admit(session, studio_id=studio.id, order=told, privacy=privacy, now=now)
     posted = orders.converge(session, studio=studio, order=order, now=now)
     people.note_address(
         session,
         studio_id=studio.id,
         order_id=order.id,
-        address=people.address_in(body),
+        address=address,
         privacy=privacy,
         now=now,
     )

@@ -17,7 +17,8 @@ def propose(session: Session, case: Case, *, lots: Sequence[Lot]) -> None:
     if case.order.is_test or not found:
         return
     standing = [lot for lot in lots if lot.withdrawn_at is None]
-    unused = {kind: _unused(session, standing, kind) for kind in CreditKind}
+    studio_id = case.studio.id
+    unused = {kind: _unused(session, studio_id, standing, kind) for kind in CreditKind}
     paid = _paid_minor(case.order)
     for refund in found:
         proposed = {
@@ -63,11 +64,12 @@ def _raise(
     )
 
 
-def _unused(session: Session, standing: Sequence[Lot], kind: CreditKind) -> int:
+def _unused(session: Session, studio_id: int, standing: Sequence[Lot], kind: CreditKind) -> int:
     """Return what was unused before any such refund was settled: a second one counts alike."""
     of_kind = [lot for lot in standing if lot.kind is kind]
     settled = session.exec(
         select(func.coalesce(func.sum(Transfer.quantity), 0)).where(
+            col(Transfer.studio_id) == studio_id,
             col(Transfer.lot_id).in_([lot.id for lot in of_kind]),
             col(Transfer.reason) == MONEY_REFUNDED,
         )

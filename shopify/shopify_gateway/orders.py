@@ -146,7 +146,7 @@ def _converge(
     _settle_holds(session, case, row, posted)
     posted.adjusted += funding.fund(session, studio_id=studio.id, wallet_id=owner, now=now)
     session.flush()
-    people.freeze_if_erased(session, studio=studio, wallet_id=owner, now=now)
+    people.freeze_erased(session, studio=studio, order_id=order.id, now=now)
     return posted
 
 

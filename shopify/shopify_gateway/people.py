@@ -3,12 +3,13 @@
 Product rules D10 and D11. An address is only ever compared by its keyed hash.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from sqlalchemy import text
 from sqlmodel import Session, col, select
 
 from booking_engine.booking import claim_codes, claims, erasure, holds, waitlist
@@ -25,6 +26,7 @@ from shopify_gateway.order import Order, customer_number, from_snapshot
 VERIFYING_TOPICS = frozenset({"customers/create", "customers/update", "customers/enable"})
 MERGE_TOPIC = "customers/merge"
 COMPLETED = "completed"
+_LOCK_ADDRESS = text("SELECT pg_advisory_xact_lock(hashtextextended(:name, 0))")
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,10 +45,12 @@ def admit(
 ) -> Order:
     """Return an order as it may be kept: of somebody who was erased it names no customer.
 
-    What is still to happen to it then happens to the erased wallet (D13).
+    What is still to happen to it then happens to the erased wallet (D13). The order is locked, so
+    that nobody forgets its customer between this look and what follows.
     """
     if order.customer_id is None:
         return order
+    wallets.lock_orders(session, studio_id=studio_id, order_ids=[order.id])
     known = wallets.find_customer(session, studio_id=studio_id, customer_id=order.customer_id)
     digests = privacy.customers(studio_id, order.customer_id)
     erased = None if known else erasure.find(session, studio_id=studio_id, digests=digests)
@@ -69,11 +73,49 @@ def lock_owner(session: Session, *, row: ShopOrder, order: Order, now: datetime)
     return owner
 
 
-def freeze_if_erased(session: Session, *, studio: Studio, wallet_id: UUID, now: datetime) -> None:
-    """Freeze and list what an order has granted to a wallet whose person was erased."""
-    wallet = session.get_one(Wallet, (studio.id, wallet_id))
-    if wallet.erased_at is not None:
+def freeze_erased(session: Session, *, studio: Studio, order_id: int, now: datetime) -> None:
+    """Freeze and list what an order has granted to people who were erased."""
+    for wallet_id in erased_owners(session, studio_id=studio.id, order_id=order_id):
         erasure.freeze(session, studio=studio, wallet_id=wallet_id, now=now)
+
+
+def erased_owners(session: Session, *, studio_id: int, order_id: int) -> Sequence[UUID]:
+    """Return the wallets of erased people in which an order has credits, in order."""
+    return session.exec(
+        select(Lot.wallet_id)
+        .join(
+            Wallet,
+            (col(Wallet.studio_id) == col(Lot.studio_id)) & (col(Wallet.id) == col(Lot.wallet_id)),
+        )
+        .where(
+            col(Lot.studio_id) == studio_id,
+            col(Lot.order_id) == order_id,
+            col(Wallet.erased_at).is_not(None),
+        )
+        .distinct()
+        .order_by(col(Lot.wallet_id))
+    ).all()
+
+
+def queue_guest(
+    session: Session, *, studio_id: int, order: Order, address: str | None, privacy: Pseudonyms
+) -> None:
+    """Queue for the address of an order without a customer, and for whoever has verified it.
+
+    Taken before the order's own locks: its credits may go to that wallet (see `note_address`), and
+    an account with the address that is heard of meanwhile waits, or has been heard of.
+    """
+    if order.customer_id is not None or not address:
+        return
+    digests = privacy.addresses(studio_id, address)
+    _queue_for(session, studio_id, digests)
+    known = wallets.find_address(session, studio_id=studio_id, addresses=digests)
+    if known is None:
+        return
+    wallets.lock_orders(session, studio_id=studio_id, order_ids=[order.id])
+    row = session.get(ShopOrder, (studio_id, order.id))
+    involved = _involved(session, row) if row is not None else set()
+    wallets.lock_all(session, studio_id=studio_id, wallet_ids={known.id, *involved})
 
 
 def note_address(
@@ -87,7 +129,7 @@ def note_address(
 ) -> None:
     """Remember, hashed, to which address an order without a customer belongs.
 
-    Whoever has verified that address already has its credits at once.
+    Whoever has verified that address already has its credits at once. The caller has queued for it.
     """
     row = session.get_one(ShopOrder, (studio_id, order_id))
     if not address or "@" not in address or row.snapshot is None:
@@ -148,14 +190,18 @@ def hear(session: Session, told: Told) -> str:
     erased = [*digests, *privacy.customers(studio_id, customer_id)]
     if erasure.find(session, studio_id=studio_id, digests=erased) is not None:
         return "erased"
+    _queue_for(session, studio_id, digests)
     wallet = wallets.of_customer(session, studio_id=studio_id, customer_id=customer_id, now=now)
-    wallets.name_address(session, studio_id=studio_id, address=digests[0], wallet_id=wallet.id)
     waiting = session.exec(
         select(ShopOrder)
         .where(col(ShopOrder.studio_id) == studio_id, col(ShopOrder.address).in_(digests))
         .order_by(col(ShopOrder.order_id))
     ).all()
     done = _claim_orders(session, studio_id, waiting, wallet.id, now)
+    session.refresh(wallet)
+    if wallet.erased_at is not None:
+        return "erased"  # while we queued for them
+    wallets.name_address(session, studio_id=studio_id, address=digests[0], wallet_id=wallet.id)
     return "claimed" if done else "verified"
 
 
@@ -190,6 +236,10 @@ def merged(session: Session, told: Told) -> str:
         session, studio_id=studio_id, former=f"customer:{removed}", holder=f"customer:{kept}"
     )
     return "merged" if changed else "agreed"
+
+
+def _queue_for(session: Session, studio_id: int, digests: Sequence[bytes]) -> None:
+    session.execute(_LOCK_ADDRESS, {"name": f"address:{studio_id}:{digests[0].hex()}"})
 
 
 def _number(customer: Mapping[str, Any]) -> int:

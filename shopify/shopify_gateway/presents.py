@@ -26,9 +26,10 @@ def place(
     """Return the wallet that a grant goes to, and the grant as it is to be made there.
 
     A gift whose days count from its claim has no expiry before. A line that pays for a held session
-    is no gift: its time is taken already.
+    is no gift: its time is taken already. Nor is one of a test order: its credits are not real.
     """
-    if line.gift is None or line.hold is not None or grant.unit_index is None:
+    is_gift = line.gift is not None and line.hold is None and not order.is_test
+    if line.gift is None or not is_gift or grant.unit_index is None:
         return buyer, grant
     products = {product.variant_id: product for product in studio.products}
     product = products.get(line.variant_id) if line.variant_id is not None else None

@@ -1,7 +1,8 @@
 """Where a person has left traces in the database: collected for an export, wiped for an erasure.
 
 Nothing that names a person is kept on purpose, except the raw bodies of deliveries. What people
-typed (reasons, errors) may name one all the same, so every column that can hold words is looked at.
+typed (reasons, errors) may name one all the same, so every column that can hold their words is
+looked at. No other: a company can be called `paid`, and that is also what an order is.
 """
 
 import json
@@ -12,8 +13,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Table, Text, text
-from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy import text
 from sqlmodel import Session, SQLModel, col, func, select
 
 from booking_engine.erasing import Erasing, erasing
@@ -23,13 +23,19 @@ from booking_engine.ledger.people_models import PersonExport
 from shopify_gateway.models import DeliveryState, WebhookDelivery
 
 GONE = "[erased]"
-# The studio's catalogue, and tables whose words are all ours and too many to read for nothing.
-OURS = frozenset(
-    {
-        *("allocation", "draw", "lot", "shop_export", "tombstone", "transfer", "wallet"),
-        *("location", "product", "resource", "service", "staff_key", "wallet_alias"),
-    }
-)
+# Where people's words may stand. All other columns have ids, numbers and words of our own.
+TYPED: Mapping[str, tuple[str, ...]] = {
+    "attention_item": ("detail", "facts", "resolved_reason"),
+    "audit_entry": ("reason", "facts"),
+    "block": ("reason",),
+    "booking": ("ended_reason",),
+    "debt_entry": ("reason",),
+    "lot_extension": ("reason",),
+    "outbox_message": ("last_error",),
+    "person_export": ("document",),
+    "shop_order": ("last_error",),
+    "webhook_delivery": ("last_error",),
+}
 # Words of these keys, in what the shop sent about somebody, are theirs.
 NAMING = frozenset({"address1", "address2", "company", "contact_email", "email", "name", "phone"})
 PERSONAL_PARTS = frozenset(
@@ -65,7 +71,7 @@ def export(
     ).first()
     if known is not None:
         return None
-    values = {"studio_id": studio_id, "wallets": list(person.wallet_ids)}
+    values = {"studio_id": studio_id, "wallets": _with_former(session, studio_id, person)}
     kept: dict[str, Any] = {}
     for table, column in OWNED:
         if column == "wallet_id" and table not in {"person_export", "tombstone"}:
@@ -77,6 +83,7 @@ def export(
     bodies = [
         {"topic": each.topic, "received_at": each.received_at.isoformat(), "body": _parsed(each)}
         for each in _deliveries(session, studio_id, person)
+        if _is_about(_parsed(each), person)
     ]
     made = PersonExport(
         studio_id=studio_id,
@@ -96,11 +103,11 @@ def export(
 
 
 def wipe(session: Session, *, studio_id: int, person: Person) -> None:
-    """Take everything that names a person out of every column that can hold words."""
+    """Take everything that names a person out of every column that can hold their words."""
     named = _forget_bodies(session, studio_id, person)
     values: dict[str, Any] = {
         "studio_id": studio_id,
-        "wallets": list(person.wallet_ids),
+        "wallets": _with_former(session, studio_id, person),
         "orders": list(person.order_ids),
         "customer": str(person.customer_id) if person.customer_id is not None else None,
     }
@@ -124,12 +131,28 @@ def is_of_orders_alone(session: Session, wallet: Wallet) -> bool:
     return session.exec(others).one() == 0
 
 
+# Wallets that went into these, however often: what was written of them then is written of these.
+_FORMER = text("""
+    WITH RECURSIVE mine AS (
+        SELECT unnest(CAST(:wallets AS uuid[])) AS id
+        UNION
+        SELECT removed FROM wallet_merge JOIN mine ON kept = mine.id
+        WHERE wallet_merge.studio_id = :studio_id
+    )
+    SELECT id FROM mine ORDER BY id
+""")
+
 # What people typed about things of this person goes as a whole, whatever it says.
 _MINE = """
     SELECT id::text FROM booking WHERE studio_id = :studio_id AND wallet_id = ANY(:wallets)
     UNION ALL SELECT id::text FROM lot
         WHERE studio_id = :studio_id AND wallet_id = ANY(:wallets)
+    UNION ALL SELECT id::text FROM wallet_claim
+        WHERE studio_id = :studio_id AND wallet_id = ANY(:wallets)
+    UNION ALL SELECT id::text FROM claim_code
+        WHERE studio_id = :studio_id AND order_id = ANY(CAST(:orders AS bigint[]))
     UNION ALL SELECT unnest(CAST(:wallets AS uuid[]))::text
+    UNION ALL SELECT 'order:' || unnest(CAST(:orders AS bigint[]))
 """
 _LINKED = tuple(
     text(statement)
@@ -143,12 +166,17 @@ _LINKED = tuple(
         UPDATE debt_entry SET reason = ''
         WHERE studio_id = :studio_id AND debtor = ANY(:wallets)
         """,
+        """
+        UPDATE lot_extension SET reason = ''
+        WHERE studio_id = :studio_id AND lot_id IN (
+            SELECT id FROM lot WHERE studio_id = :studio_id AND wallet_id = ANY(:wallets))
+        """,
         f"""
         UPDATE attention_item SET resolved_reason = CASE WHEN resolved_reason IS NULL THEN NULL
                                                     ELSE '{GONE}' END
         WHERE studio_id = :studio_id
           AND (key IN ({_MINE}) OR facts ->> 'booking' IN ({_MINE})
-               OR facts ->> 'order_id' = ANY(CAST(:orders AS text[])))
+               OR facts ->> 'order_id' = ANY(CAST(CAST(:orders AS bigint[]) AS text[])))
         """,  # noqa: S608 - a constant of this file
         """
         DELETE FROM idempotency_record WHERE studio_id = :studio_id
@@ -209,6 +237,21 @@ def _deliveries(session: Session, studio_id: int, person: Person) -> list[Webhoo
     return list(found.all())
 
 
+def _with_former(session: Session, studio_id: int, person: Person) -> list[UUID]:
+    values = {"studio_id": studio_id, "wallets": list(person.wallet_ids)}
+    return [row[0] for row in session.execute(_FORMER, values)]
+
+
+def _is_about(body: Any, person: Person) -> bool:
+    """Tell whether a body may be shown to a person: it is about them, or about an order of theirs.
+
+    One that merely has their address, or a number like theirs, is somebody else's.
+    """
+    if _is_theirs(body, person):
+        return True
+    return isinstance(body, Mapping) and body.get("order_id") in person.order_ids
+
+
 def _is_theirs(body: Any, person: Person) -> bool:
     """Tell whether the words in a body are those of this person and of nobody else."""
     if not isinstance(body, Mapping):
@@ -225,7 +268,8 @@ def _is_theirs(body: Any, person: Person) -> bool:
 def _blank_words(session: Session, studio_id: int, words: list[str]) -> None:
     pattern = re.compile("|".join(re.escape(word) for word in words), re.IGNORECASE)
     values = {"studio_id": studio_id, "words": [word.lower() for word in words]}
-    for table, columns in _wordy():
+    for name, columns in TYPED.items():
+        table = SQLModel.metadata.tables[name]
         keys = [column.name for column in table.primary_key]
         for column in columns:
             rows = session.execute(
@@ -251,21 +295,6 @@ def _blanked(said: Any, pattern: re.Pattern[str]) -> Any:
     if isinstance(said, Mapping):
         return {key: _blanked(each, pattern) for key, each in said.items()}
     return said
-
-
-def _wordy() -> Iterator[tuple[Table, list[str]]]:
-    """Yield the columns of a studio's tables that can hold somebody's words."""
-    for table in SQLModel.metadata.sorted_tables:
-        if table.name in OURS or "studio_id" not in table.c:
-            continue
-        columns = [
-            column.name
-            for column in table.c
-            if isinstance(getattr(column.type, "impl", column.type), Text | JSONB)
-            and not column.primary_key
-        ]
-        if columns:
-            yield table, columns
 
 
 def _rows(session: Session, where: str, table: str, values: Mapping[str, Any]) -> list[Any]:

@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 from sqlmodel import Session, col, select
 
-from booking_engine.booking import bookings, claim_codes, claims
+from booking_engine.booking import bookings, claim_codes, claims, moves
 from booking_engine.booking.claim_codes import UnknownCode
 from booking_engine.booking.claims import (
     AlreadyClaimed,
@@ -15,9 +15,10 @@ from booking_engine.booking.claims import (
     NothingToClaim,
 )
 from booking_engine.booking.models import Booking
+from booking_engine.booking.policies import Actor
 from booking_engine.catalog.studio import Studio
 from booking_engine.ledger import wallets
-from booking_engine.ledger.models import Lot
+from booking_engine.ledger.models import Lot, Wallet
 from booking_engine.ledger.people_models import ClaimCode, ClaimKind, WalletClaim
 from booking_engine.ledger.pseudonyms import Pseudonyms, code_digest
 from shopify_gateway.models import ShopOrder
@@ -348,3 +349,44 @@ def test_a_session_that_other_credits_pay_too_is_not_torn_apart(
         take(session, studio, 7002)
 
     assert sums_of(session, wallet.id) == {"H": 120}
+
+
+def test_a_session_that_came_and_is_paid_anew_by_other_credits_does_not_go_back(
+    session: Session, studio: Studio
+) -> None:
+    hear(session, studio, "orders/paid", order_body(5001, customer=7001))
+    former = make_wallet(session, studio, 7001)
+    booking = bookings.book(
+        session,
+        studio=studio,
+        request=make_request(),
+        wallet_id=former.id,
+        actor="customer",
+        now=NOW,
+    )
+    made = take(session, studio, 7002)
+    claimant = session.get_one(Wallet, (studio.id, made.wallet_id))
+    grant_lot(session, studio, claimant, "sooner", 60, expires_at=NOW + timedelta(days=60))
+    moves.move(
+        session,
+        studio=studio,
+        booking_id=booking.id,
+        target=moves.Target(toronto(2026, 11, 26, 12)),
+        actor=Actor.CUSTOMER,
+        now=NOW,
+    )
+
+    with pytest.raises(Entangled):
+        claims.revert(session, studio_id=studio.id, claim_id=made.id, by="staff", now=NOW)
+
+    assert broken_promises(session) == []
+
+
+def test_credits_of_a_test_order_are_nobody_s_to_claim(session: Session, studio: Studio) -> None:
+    buy_as_guest(session, studio, test=True)
+
+    assert hear(session, studio, "customers/create", customer_body(7001, MINE)) == "verified"
+    with pytest.raises(NothingToClaim):
+        take(session, studio, 7001)
+
+    assert sums_of(session, owner(session, studio, 7001)) == {}

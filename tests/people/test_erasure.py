@@ -10,18 +10,23 @@ from sqlmodel import Session, col, select
 
 from booking_engine.attention import AttentionItem
 from booking_engine.audit_trail import AuditEntry
-from booking_engine.booking import bookings, claim_codes, series, waitlist
+from booking_engine.booking import attendance, bookings, claim_codes, series, waitlist
 from booking_engine.booking.claims import Claimant
 from booking_engine.booking.models import Booking, BookingStatus, Hold
+from booking_engine.booking.policies import Actor
 from booking_engine.booking.series_models import Series, SeriesStatus
 from booking_engine.booking.waitlist_models import EntryStatus, WaitlistEntry
 from booking_engine.catalog.studio import Studio
 from booking_engine.erasing import Erasing, erasing
-from booking_engine.ledger import credits
+from booking_engine.ledger import credits, extensions
+from booking_engine.ledger.debts import DebtCause, DebtEntry
 from booking_engine.ledger.models import Lot, Transfer, Wallet, WalletAlias
 from booking_engine.ledger.people_models import ClaimKind, Tombstone
+from booking_engine.ledger.transfers import Cause
+from connector.tables import metadata
 from shopify_gateway.deliveries import UnreadableDelivery
 from shopify_gateway.models import ShopOrder, WebhookDelivery
+from shopify_gateway.traces import TYPED
 from tests.factories.desk import broken_promises
 from tests.factories.ledger import grant_lot
 from tests.factories.people import (
@@ -289,4 +294,93 @@ def test_an_order_that_somebody_else_has_claimed_stays_with_them(
     assert sums_of(session, friend.id) == {"A": 60}
     assert session.exec(select(Lot.frozen_at)).all() == [None]
     assert found_anywhere(session, *NAMES) == []
+    assert broken_promises(session) == []
+
+
+@pytest.mark.parametrize("company", ["Simulator", "confirmed", "main", "customer", "paid"])
+def test_words_of_the_person_that_are_also_ours_stay_where_nobody_typed_them(
+    session: Session, studio: Studio, company: str
+) -> None:
+    place_hold(session, studio, holder="customer:7001")
+    hear(session, studio, "orders/paid", order_body(5002, customer=7001))
+    bought = session.exec(select(ShopOrder.snapshot)).one()
+    wallet = make_wallet(session, studio, 7001)
+    grant_lot(session, studio, wallet, "own", 60)
+    booked = bookings.book(
+        session,
+        studio=studio,
+        request=make_request(toronto(2026, 11, 28, 10)),
+        wallet_id=wallet.id,
+        actor="customer",
+        now=NOW,
+    )
+    before = booked.model_dump()
+    address = {"first_name": "Avery", "last_name": "Quill", "company": company}
+    hear(session, studio, "customers/update", PERSON | {"default_address": address})
+
+    assert forget(session, studio) == "erased"
+
+    session.refresh(booked)
+    assert booked.model_dump() == before
+    assert session.exec(select(ShopOrder.snapshot)).one() == bought
+    assert session.exec(select(Hold.holder)).all() == ["customer:7001"]
+
+
+def test_every_column_for_words_is_looked_at(session: Session, studio: Studio) -> None:
+    wordy = {"detail", "document", "ended_reason", "facts", "last_error", "reason"}
+    wordy |= {"resolved_reason", "note", "notes", "comment", "message", "words"}
+    ours = {("booking", "facts"), ("series_occurrence", "reason"), ("transfer", "reason")}
+
+    found = {
+        (table.name, column.name)
+        for table in metadata.sorted_tables
+        for column in table.columns
+        if column.name in wordy
+    }
+
+    assert found - ours == {(name, each) for name, columns in TYPED.items() for each in columns}
+
+
+def test_what_was_typed_about_the_wallet_before_a_merge_goes_too(
+    session: Session, studio: Studio
+) -> None:
+    first, _ = (make_wallet(session, studio, each) for each in (CUSTOMER, 7001))
+    note(session, studio, first.id, "she owed for a broken club")
+    lot = grant_lot(session, studio, first, "own", 60, expires_at=NOW + timedelta(days=9))
+    until = NOW + timedelta(days=30)
+    cause = Cause("she was in hospital", f"lot:{lot.id}", "staff:owner", NOW)
+    extensions.extend(session, lot=lot, until=until, key="staff:1", cause=cause)
+    paid = {"studio_id": studio.id, "debtor": first.id, "cause": DebtCause.SETTLEMENT, "at": NOW}
+    words = {"reference": "desk", "actor": "staff:owner", "reason": "her husband paid"}
+    session.add(DebtEntry(key="settled", amount_minor=-1, **paid, **words))
+    hear(session, studio, "customers/merge", merge_body(7001, CUSTOMER))
+    hear(session, studio, "customers/merge", merge_body(7002, 7001))
+
+    hear(session, studio, "customers/redact", redact_body(7002))
+
+    assert found_anywhere(session, "broken club", "hospital", "husband") == []
+
+
+def test_what_comes_to_somebody_forgotten_later_is_frozen_as_well(
+    session: Session, studio: Studio
+) -> None:
+    wallet = make_wallet(session, studio, CUSTOMER)
+    grant_lot(session, studio, wallet, "own", 60)
+    missed = bookings.book(
+        session,
+        studio=studio,
+        request=make_request(),
+        wallet_id=wallet.id,
+        actor="customer",
+        now=NOW,
+    )
+    late = missed.starts_at + timedelta(minutes=30)
+    attendance.mark_no_show(
+        session, studio=studio, booking_id=missed.id, actor=Actor.STUDIO, by="staff:owner", now=late
+    )
+    forget(session, studio)
+
+    attendance.forgive(session, studio=studio, booking_id=missed.id, by="staff:owner", now=late)
+
+    assert session.exec(select(Lot.available, Lot.frozen_at)).all() == [(60, late)]
     assert broken_promises(session) == []

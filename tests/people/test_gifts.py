@@ -293,3 +293,10 @@ def test_a_line_that_pays_for_a_held_session_is_no_gift(session: Session, studio
 )
 def test_what_makes_a_line_a_gift(properties: dict[str, str], read: GiftLine | None) -> None:
     assert gift_lines.read(properties) == read
+
+
+def test_a_gift_of_a_test_order_is_none(session: Session, studio: Studio) -> None:
+    hear(session, studio, "orders/paid", gift_body(test=True))
+
+    assert gifts_of(session) == []
+    assert sums_of(session, owner(session, studio, BUYER)) == {}

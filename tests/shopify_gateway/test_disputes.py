@@ -349,3 +349,18 @@ def test_only_the_disputed_order_is_touched(session: Session, studio: Studio) ->
     other = session.exec(select(Lot).where(col(Lot.order_id) == 5002)).one()
     assert (other.available, other.frozen_at) == (60, None)
     assert wallet_sums(session) == {"sim A": 60, "sim R": 600}
+
+
+def test_credits_thaw_when_the_beginning_of_their_dispute_was_told_late(
+    session: Session, studio: Studio
+) -> None:
+    give_package(session, studio)
+    read_late = make_dispute(at=SINCE + 3 * HOURS)
+    tell(session, studio, read_late, now=SINCE + 3 * HOURS)
+    tell(session, studio, make_dispute(at=SINCE), now=SINCE + 4 * HOURS)
+    assert lot_now(session).frozen_at == SINCE
+
+    tell(session, studio, make_dispute("won", ended=SINCE + 2 * DAY), now=SINCE + 2 * DAY)
+
+    assert lot_now(session).frozen_at is None
+    assert broken_promises(session) == []

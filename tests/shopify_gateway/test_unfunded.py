@@ -1,12 +1,14 @@
 """Sessions whose credits were refunded: others pay, or they wait for money, or they end."""
 
+from collections.abc import Callable
 from datetime import datetime, timedelta
 
 import pytest
 from sqlmodel import Session
 
 from booking_engine import attention
-from booking_engine.booking import bookings, moves
+from booking_engine.booking import attendance, bookings, moves
+from booking_engine.booking.attendance import OutsideWindow
 from booking_engine.booking.bookings import NotCancellable
 from booking_engine.booking.moves import Target
 from booking_engine.booking.policies import Actor
@@ -289,4 +291,21 @@ def test_the_line_that_bought_the_session_ends_it_and_others_do_not(
     assert states(session, [hold.booking_id]) == ["cancelled"]
     assert buckets(session, "gift") == {"available": 180}
     assert wallet_sums(session) == {"sim A": 180, "sim R": 180}
+    assert broken_promises(session) == []
+
+
+@pytest.mark.parametrize("mark", [attendance.complete, attendance.mark_no_show])
+def test_what_was_not_paid_in_time_has_neither_been_played_nor_missed(
+    session: Session, studio: Studio, mark: Callable[..., object]
+) -> None:
+    give_package(session, studio)
+    (booking_id,) = book_hours(session, studio, SINCE + 4 * DAY)
+    refund_all(session, studio)
+    about = {"studio": studio, "booking_id": booking_id, "actor": Actor.STUDIO, "by": "staff:owner"}
+
+    with pytest.raises(OutsideWindow):
+        mark(session, **about, now=SINCE + 4 * DAY + HOURS / 2)
+
+    assert sweep(session, SINCE + 5 * DAY) == 1
+    assert states(session, [booking_id]) == ["cancelled"]
     assert broken_promises(session) == []
