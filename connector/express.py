@@ -249,7 +249,8 @@ async def _connection(
             try:
                 yield connection
             except (DomainError, LongWay):
-                await connection.rollback()  # said here, so that the pool need not wonder
+                if not connection.closed:  # by the server, while it lay in the pool
+                    await connection.rollback()  # said here, so that the pool need not wonder
                 raise
     except PoolTimeout as error:
         raise Busy("every database connection is in use", retry_after_seconds=1) from error
