@@ -12,9 +12,7 @@ FAREWELL = text("""
 
 
 @pytest.mark.parametrize("path", ["/api/bookings", "/api/holds"])
-def test_a_connection_that_has_gone_stale_is_nobodys_problem(
-    shared_api: Served, path: str
-) -> None:
+def test_a_connection_that_has_gone_stale_is_nobodys_problem(shared_api: Served, path: str) -> None:
     shared_api.give(600)
     ana = shared_api.customer()
     assert ana.post(path, session_body()).status_code == 201
