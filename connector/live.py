@@ -23,6 +23,7 @@ from booking_engine.booking.book import Taken
 from booking_engine.catalog.studio import Studio
 from booking_engine.errors import Unavailable
 from booking_engine.intervals import from_minutes
+from connector.database import Busy, meaning
 
 log = structlog.get_logger(__name__)
 
@@ -227,6 +228,9 @@ class LiveBook:
                     cursor = await connection.execute(book.TAKEN, values)
                     return [Taken._make(row) for row in await cursor.fetchall()]
             except psycopg.OperationalError as error:
+                meant = meaning(error)
+                if isinstance(meant, Busy):  # to ask again at once would make it worse
+                    raise meant from error
                 failed = error
             except PoolTimeout as error:
                 raise Unavailable("the database does not answer") from error
