@@ -219,8 +219,10 @@ async def _look(
             found = await _first(connection, ASK_BY_KEY if proof.key else ASK_BY_SHOP, values)
             if answered is not None and await answered.fetchone() is not None:
                 raise LongWay
-    except (psycopg.errors.AdminShutdown, psycopg.errors.ConnectionFailure):
-        raise LongWay from None
+    except psycopg.OperationalError:
+        if connection.closed:  # it had gone stale
+            raise LongWay from None
+        raise
     if found is None or found[4] is None:
         _guesses.pop(proof.key or proof.shop, None)
         raise LongWay
@@ -249,7 +251,8 @@ async def _connection(
             try:
                 yield connection
             except (DomainError, LongWay):
-                await connection.rollback()  # said here, so that the pool need not wonder
+                if not connection.closed:  # by the server, while it lay in the pool
+                    await connection.rollback()  # said here, so that the pool need not wonder
                 raise
     except PoolTimeout as error:
         raise Busy("every database connection is in use", retry_after_seconds=1) from error

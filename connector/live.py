@@ -23,6 +23,7 @@ from booking_engine.booking.book import Taken
 from booking_engine.catalog.studio import Studio
 from booking_engine.errors import Unavailable
 from booking_engine.intervals import from_minutes
+from connector.database import Busy, meaning
 
 log = structlog.get_logger(__name__)
 
@@ -34,7 +35,8 @@ DEAF_SECONDS = 1.0
 STALE_MAX = 5
 DAY_MINUTES = 24 * 60
 DAYS_MAX = 100_000
-ANSWERS_MAX = 10_000
+ANSWERS_MAX_BYTES = 64 * 1024 * 1024  # anybody may ask anything, sixty days at a time
+ANSWER_BYTES = 1_000  # what an answer needs beside its content, about
 CHANGED_DAYS_MAX = 1_000
 
 
@@ -76,6 +78,7 @@ class LiveBook:
         self._versions: dict[tuple[int, int], int] = {}
         self._days: dict[tuple[int, int], tuple[int, list[Taken]]] = {}
         self._answers: dict[str, Answer] = {}
+        self._answers_bytes = 0
         self._studios: dict[str, Studio] = {}
         self._news = asyncio.Event()
         self.is_ending = False
@@ -110,8 +113,11 @@ class LiveBook:
 
     def keep(self, key: str, answer: Answer) -> None:
         """Keep an answer for whoever asks the same."""
-        if len(self._answers) >= ANSWERS_MAX:
+        former = self._answers.get(key)
+        self._answers_bytes += _weight(key, answer) - (_weight(key, former) if former else 0)
+        if self._answers_bytes > ANSWERS_MAX_BYTES:
             self._answers.clear()
+            self._answers_bytes = _weight(key, answer)
         self._answers[key] = answer
 
     def studio(self, shop: str) -> Studio | None:
@@ -222,6 +228,9 @@ class LiveBook:
                     cursor = await connection.execute(book.TAKEN, values)
                     return [Taken._make(row) for row in await cursor.fetchall()]
             except psycopg.OperationalError as error:
+                meant = meaning(error)
+                if isinstance(meant, Busy):  # to ask again at once would make it worse
+                    raise meant from error
                 failed = error
             except PoolTimeout as error:
                 raise Unavailable("the database does not answer") from error
@@ -275,4 +284,9 @@ class LiveBook:
         self._versions.clear()
         self._days.clear()
         self._answers.clear()
+        self._answers_bytes = 0
         self._studios.clear()
+
+
+def _weight(key: str, answer: Answer) -> int:
+    return len(key) + len(answer.content) + ANSWER_BYTES

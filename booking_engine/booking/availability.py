@@ -125,10 +125,10 @@ def _stable_until(asked: Plan, live: Sequence[Taken], now: datetime) -> float:
     if asked.starts:
         changes.append((asked.starts[0] - policy.lead_minutes) * 60.0)
     changes += [each.blocks_until for each in live if each.blocks_until is not None]
-    frozen_until = now.timestamp() / 60 + policy.bay_freeze_minutes
-    freezing = [each.start for each in live if each.start > frozen_until]
-    if freezing:
-        changes.append((min(freezing) - policy.bay_freeze_minutes) * 60.0)
+    frozen_until = to_minutes(now) + policy.bay_freeze_minutes
+    freezing = [each.start for each in live if each.start >= frozen_until]
+    if freezing:  # a session moves until the minute in which its bay freezes is over
+        changes.append((min(freezing) - policy.bay_freeze_minutes + 1) * 60.0)
     return min(changes)
 
 

@@ -101,6 +101,7 @@ WRITE = f"""
         UPDATE allocation SET resource_id = step.bay
         FROM unnest(%(moved)s::uuid[], %(bays)s::bigint[]) AS step (id, bay)
         WHERE allocation.studio_id = %(studio_id)s AND allocation.id = step.id
+        RETURNING allocation.id
     ), booked AS (
         INSERT INTO booking SELECT * FROM jsonb_populate_record(NULL::booking, %(booking)s::jsonb)
     ), seated AS (
@@ -116,6 +117,7 @@ WRITE = f"""
             (studio_id, id, topic, key, version, attempts, created_at, due_at)
         SELECT %(studio_id)s, message.id, %(topic)s, message.key, 1, 0, %(at)s, %(at)s
         FROM unnest(%(messages)s::uuid[], %(changed)s::text[]) AS message (id, key)
+        WHERE (SELECT count(*) FROM repacked) >= 0  -- the bays come before this
         ON CONFLICT (studio_id, topic, key) WHERE done_at IS NULL
         DO UPDATE SET version = outbox_message.version + 1, attempts = 0,
             due_at = excluded.due_at

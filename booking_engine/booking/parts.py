@@ -74,6 +74,7 @@ def _leave_out(studio: Studio, booking: Booking) -> None:
     booking.coaching_starts_at = booking.coaching_ends_at = None
     booking.coaching_sessions = 0
     booking.any_coach = False
+    booking.facts = {**booking.facts, "coach": None} if booking.facts else booking.facts
     booking.revision += 1
     rest = pricing.cheapest(
         studio.products, simulator_minutes=booking.simulator_minutes, coaching_sessions=0

@@ -115,10 +115,10 @@ def move(
     dates = _reached(kept, edit, now)
     goals = {each.number: rule.start_of(each.number, kept.location.zone) for each in dates}
     starts = [each.starts_at for each in dates] + [goal.at for goal in goals.values()]
-    _lock_days(session, studio, kept, starts, kept.series.minutes)
+    _lock_days(session, studio, kept, starts)
     booked = occurrences.lock_bookings(session, studio_id=studio.id, dates=dates)
     steps = [_Step(each, _booking(each, booked), goals[each.number]) for each in dates]
-    edited = _move_all(session, studio, kept, steps, actor, now)
+    edited = _move_all(session, studio, kept, steps, target.minutes, actor, now)
     refused = [*edited.stayed.values(), *edited.skipped.values()]
     if refused and not edited.moved:
         raise refused[0]
@@ -249,13 +249,12 @@ def _booking(each: Occurrence, booked: Mapping[UUID, Booking]) -> Booking | None
     return booked.get(each.booking_id) if each.booking_id else None
 
 
-def _lock_days(
-    session: Session, studio: Studio, kept: Kept, starts: Iterable[datetime], minutes: int
-) -> None:
-    """Queue for every day on which dates leave a slot or come to one."""
+def _lock_days(session: Session, studio: Studio, kept: Kept, starts: Iterable[datetime]) -> None:
+    """Queue for every day on which dates leave a slot or come to one, whatever their length."""
     days: set[date] = set()
+    longest = max(kept.series.minutes, *studio.service_of(kept.series.service).minutes)
     for start in starts:
-        during = Interval.lasting(start, minutes)
+        during = Interval.lasting(start, longest)
         days.update(allocator.days_touched(studio, kept.location, during))
     book.lock_days(session, studio_id=studio.id, days=days)
 
@@ -271,8 +270,7 @@ def _move_one(
 ) -> Edited:
     """Move one date alone; the series keeps its time."""
     goal = Start(target.start, shifted=False)
-    minutes = target.minutes or kept.series.minutes
-    _lock_days(session, studio, kept, [each.starts_at, goal.at], minutes)
+    _lock_days(session, studio, kept, [each.starts_at, goal.at])
     booked = occurrences.lock_bookings(session, studio_id=studio.id, dates=[each])
     step = _Step(each, _booking(each, booked), goal)
     if occurrences.standing(each, step.booking, now=now)[0] in series.GIVEN_UP:
@@ -288,6 +286,7 @@ def _move_all(
     studio: Studio,
     kept: Kept,
     steps: Sequence[_Step],
+    minutes: int | None,
     actor: Actor,
     now: datetime,
 ) -> Edited:
@@ -301,7 +300,7 @@ def _move_all(
             continue
         try:
             with session.begin_nested():
-                _follow(session, studio, kept.series, step, kept.series.minutes, actor, now)
+                _follow(session, studio, kept.series, step, minutes, actor, now)
         except REFUSALS as error:
             if each.status is OccurrenceStatus.FUNDED or step.booking is None:
                 edited.stayed[number] = error
@@ -325,7 +324,10 @@ def _follow(
     actor: Actor,
     now: datetime,
 ) -> None:
-    """Put one date where it is to go; a booking that is paid moves by its rules."""
+    """Put one date where it is to go; a booking that is paid moves by its rules.
+
+    Without minutes it keeps its length, which may be another than that of the series.
+    """
     each, booking = step.occurrence, step.booking
     if booking is None:
         raise NotToCome("that date takes nothing", number=each.number)
@@ -337,7 +339,7 @@ def _follow(
             occurrence=each,
             booking=booking,
             start=step.start,
-            minutes=minutes or found.minutes,
+            minutes=minutes or Interval.of(booking.starts_at, booking.ends_at).minutes,
             now=now,
         )
         return

@@ -27,7 +27,8 @@ def tracked() -> ColumnElement[bool]:
     """Return the same question for SQL, about a row of bookings."""
     mode = col(models.Studio.policy)["attendance"].as_string()
     is_on = exists().where(col(models.Studio.id) == col(Booking.studio_id), mode == BY_STAFF)
-    return and_(col(Booking.policy)["attendance"].as_string() == BY_STAFF, is_on)
+    was_on = col(Booking.policy)["attendance"].as_string().is_not_distinct_from(BY_STAFF)
+    return and_(was_on, is_on)
 
 
 def final_at(booking: Booking) -> datetime:

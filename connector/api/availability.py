@@ -55,11 +55,12 @@ Searching = Annotated[Search, Depends(_search)]
 async def find_slots(request: Request, search: Searching) -> Response:
     """Return every start that could be booked now."""
     live: LiveBook = request.app.state.live
+    epoch = live.epoch
     studio = await studio_of(request, live)
     shop = request.query_params.get("shop", "")
     made = await _make(live, studio, shop, search, bypass=_wants_tables(request.headers))
     key = _key(request.scope)
-    if key is not None:
+    if key is not None and made.mark.epoch == epoch:  # else the catalogue may be a former one
         live.keep(key, made)
     return _response(made, request.headers)
 

@@ -144,6 +144,8 @@ def add_occurrence(series_id: UUID, number: int, exchange: Writing) -> Response:
     session, studio, now = exchange.session, exchange.studio, exchange.now
     _visible(exchange, series_id)
     identity.require_unrestricted(session, exchange.caller, studio, now=now)
+    if exchange.caller.role is None:
+        identity.booking_wallet_of(session, exchange.caller, now=now)
     with with_cart(studio):
         added = series.add_date(
             session,

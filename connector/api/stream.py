@@ -37,6 +37,7 @@ class Watch:
 
     runtime: Runtime
     live: LiveBook
+    epoch: int  # in which the catalogue was read
     studio: Studio
     search: Search
     found: Found
@@ -50,7 +51,8 @@ class Watch:
             with self.runtime.transaction() as session:
                 return queries.load(session, studio_id=self.studio.id)
 
-        if self.mark.epoch != self.live.epoch:
+        while self.epoch != self.live.epoch:  # it may change again while it is read
+            self.epoch = self.live.epoch
             self.studio = await run_in_threadpool(load)
         self.found, self.mark = await find(self.live, self.studio, self.search)
 
@@ -63,10 +65,14 @@ async def _watch(request: Request, search: Searching) -> Watch:
     if len(_open) >= STREAMS_MAX:
         raise Busy("too many streams are open", retry_after_seconds=5)
     live: LiveBook = request.app.state.live
+    epoch = live.epoch
     studio = await studio_of(request, live)
     found, mark = await find(live, studio, search)
     last_id = request.headers.get("Last-Event-ID")
-    return Watch(request.app.state.runtime, live, studio, search, found, mark, last_id)
+    watch = Watch(request.app.state.runtime, live, epoch, studio, search, found, mark, last_id)
+    if epoch != live.epoch:
+        await watch.look()
+    return watch
 
 
 @router.get("/availability/stream", response_class=EventSourceResponse)

@@ -258,3 +258,15 @@ def test_the_line_passes_over_who_is_restricted(
     assert not matching.match(session, studio=studio, now=NOW)
 
     assert (len(offers_of(session, barred)), len(offers_of(session, able))) == (0, 1)
+
+
+def test_a_session_booked_when_nobody_spoke_of_attendance_completes_by_itself(
+    session: Session, booking: Booking
+) -> None:
+    booking.policy = {name: rule for name, rule in booking.policy.items() if name != "attendance"}
+    session.flush()
+
+    assert sweep(session, START) == (1, 0)
+    assert sweep(session, END) == (1, 0)
+    assert booking.status is BookingStatus.COMPLETED
+    assert sweep(session, FINAL + SECOND) == (0, 0)

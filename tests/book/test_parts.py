@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 from sqlmodel import Session, col, select
 
-from booking_engine.booking import attendance, bookings, moves, parts
+from booking_engine.booking import attendance, bookings, drafts, moves, parts
 from booking_engine.booking.bookings import NotCancellable
 from booking_engine.booking.models import Booking, BookingStatus
 from booking_engine.booking.moves import Target
@@ -74,6 +74,7 @@ def test_only_the_coaching_returns_and_the_bay_stays(
     assert (coached.status, coached.simulators) == (BookingStatus.CONFIRMED, 1)
     assert (coached.coaching_starts_at, coached.coaching_sessions) == (None, 0)
     assert coached.price_minor == 9000
+    assert drafts.facts_of(coached).coach is None
     assert told(session) == {str(coached.id)}
     assert broken_promises(session) == []
 

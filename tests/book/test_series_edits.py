@@ -326,3 +326,23 @@ def test_a_coachs_other_series_is_in_the_way(
 
     assert edited.moved == [1, 2, 3, 4, 5, 6]
     assert broken_promises(session) == []
+
+
+@pytest.mark.parametrize(("minutes", "length"), [(None, 120), (60, 60)])
+def test_a_date_that_was_made_longer_stays_so_unless_a_length_is_named(
+    session: Session, studio: Studio, wallet: Wallet, minutes: int | None, length: int
+) -> None:
+    grant_lot(session, studio, wallet, "pack", 180)
+    found = start_series(session, studio, wallet, count=4)
+    for number in (2, 4):
+        start = TUESDAY + (number - 1) * WEEK
+        move_dates(session, studio, found, Edit(Scope.THIS, number), start, 120)
+
+    edited = move_dates(session, studio, found, Edit(Scope.ALL), WEDNESDAY_EVENING, minutes)
+
+    assert edited.moved == [1, 2, 3, 4]
+    lengths = [booking_of_date(session, found, number).simulator_minutes for number in range(1, 5)]
+    assert lengths == [60, length, 60, length]
+    assert buckets(session, "pack")["held"] == 60 + length
+    assert found.minutes == 60
+    assert broken_promises(session) == []

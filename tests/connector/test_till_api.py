@@ -60,6 +60,10 @@ def items(api: Served) -> dict[str, Any]:
 
 def test_a_lost_dispute_told_by_hand_blocks_until_it_is_settled(sold: Served) -> None:
     play(sold)
+    repeated = {**session_body(tuesday_at(10, weeks=5)), "every_weeks": 1, "count": 2}
+    dates = f"/api/series/{sold.customer().post('/api/series', repeated).json()['series']}"
+    skipped = sold.customer().post(f"{dates}/occurrences/2/skip")
+    assert skipped.json()["occurrences"][1]["status"] == "skipped"
     opened = told(sold, "needs_response", amount_minor=400_00)
     assert (opened["owed_minor"], credits_of(sold)) == (0, {"available": 0, "held": 0})
     assert items(sold)["dispute_opened"]["facts"]["value_minor"] == 400_00
@@ -74,11 +78,13 @@ def test_a_lost_dispute_told_by_hand_blocks_until_it_is_settled(sold: Served) ->
         sold.customer().post("/api/bookings", wish),
         sold.customer().post("/api/holds", wish),
         sold.customer().post("/api/series", {**wish, "every_weeks": 1, "count": 2}),
+        sold.customer().post(f"{dates}/occurrences/2/add"),
     ]
-    assert [(each.status_code, each.json()["code"]) for each in refused] == [(403, "debt_open")] * 3
+    assert [(each.status_code, each.json()["code"]) for each in refused] == [(403, "debt_open")] * 4
     assert refused[0].json()["owed_minor"] == 40_00
     assert sold.customer().get("/api/credits").json()["owed_minor"] == 40_00
     assert sold.staff(customer=7001).post("/api/staff/bookings", wish).status_code == 201
+    assert sold.staff().post(f"{dates}/occurrences/2/add").status_code == 200
 
     part = {"customer": 7001, "amount_minor": 15_00, "order": 5009, "reason": "paid at the desk"}
     first = sold.staff(Role.FINANCE).post("/api/staff/debts/settle", part, key="once")
