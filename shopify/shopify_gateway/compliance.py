@@ -6,7 +6,7 @@ attention list: Shopify wants the merchant to hand an export over, and to decide
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
