@@ -16,7 +16,7 @@ test: check
 bench: $(INSTALLED)
 	@$(BIN)/python tests/bench/main.py $(ARGS)
 
-# ARGS=days, machine or races; --help says more.
+# ARGS=days, machine, races, histories, ledger or ledger-races; --help says more.
 prove: $(INSTALLED)
 	@$(BIN)/python tests/prove/main.py $(ARGS)
 

@@ -153,14 +153,16 @@ _OPEN = text("""
 
 
 def freeze(session: Session, *, studio: Studio, wallet_id: UUID, now: datetime) -> None:
-    """Freeze what credits a wallet has left, and have the studio decide what it owes."""
+    """Freeze a wallet's lots, empty ones too, and have the studio decide what it owes.
+
+    What has expired may be given more time, and must then not be of use to anybody.
+    """
     session.exec(
         update(Lot)
         .where(
             col(Lot.studio_id) == studio.id,
             col(Lot.wallet_id) == wallet_id,
             col(Lot.frozen_at).is_(None),
-            col(Lot.available) + col(Lot.held) > 0,
         )
         .values(frozen_at=now)
     )

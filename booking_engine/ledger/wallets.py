@@ -92,6 +92,18 @@ def find_customer(session: Session, *, studio_id: int, customer_id: int) -> Wall
     return _find(session, studio_id, AliasKind.CUSTOMER, str(customer_id))
 
 
+def customers_of(session: Session, *, studio_id: int, wallet_ids: Iterable[UUID]) -> list[int]:
+    """Return every customer id under which these wallets are known, merged ones included."""
+    found = session.exec(
+        select(WalletAlias.value).where(
+            col(WalletAlias.studio_id) == studio_id,
+            col(WalletAlias.kind) == AliasKind.CUSTOMER,
+            col(WalletAlias.wallet_id).in_(list(wallet_ids)),
+        )
+    ).all()
+    return sorted(int(value) for value in found)
+
+
 def lock_orders(session: Session, *, studio_id: int, order_ids: Iterable[int]) -> None:
     """Queue behind everybody who works on these orders of the shop; taken before any wallet."""
     for order_id in sorted(set(order_ids)):

@@ -4,9 +4,9 @@ Topics customers/data_request, customers/redact and shop/redact. The answers tra
 attention list: Shopify wants the merchant to hand an export over, and to decide about money owed.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
@@ -18,7 +18,7 @@ from booking_engine.booking import erasure, waitlist
 from booking_engine.catalog import queries
 from booking_engine.ledger import wallets
 from booking_engine.ledger.pseudonyms import Pseudonyms
-from shopify_gateway import traces
+from shopify_gateway import people, traces
 from shopify_gateway.deliveries import UnreadableDelivery
 from shopify_gateway.models import ShopOrder
 from shopify_gateway.order import customer_number, from_snapshot, to_snapshot
@@ -72,14 +72,31 @@ def redact(session: Session, told: Told) -> str:
     wallets.lock_orders(session, studio_id=studio_id, order_ids=person.order_ids)
     wallets.lock_all(session, studio_id=studio_id, wallet_ids=person.wallet_ids)
     person = _person(session, studio_id, asked, privacy)  # with what came while we queued
+    # Before the names go: of somebody who was merged, late orders come under any of them.
+    ids = wallets.customers_of(session, studio_id=studio_id, wallet_ids=person.wallet_ids)
     for wallet_id in person.wallet_ids:
         for order_id in _orders_of(session, studio_id, wallet_id):
             wallets.name_order(session, studio_id=studio_id, order_id=order_id, wallet_id=wallet_id)
         erasure.erase(session, studio=studio, wallet_id=wallet_id, now=now)
-    _remember(session, studio_id, asked, person, privacy, now)
+    _remember(session, told, asked, person, ids)
     _strip_orders(session, studio_id, person)
     traces.wipe(session, studio_id=studio_id, person=person)
     return "erased" if person.wallet_ids else "nothing_kept"
+
+
+def merged(session: Session, told: Told) -> str:
+    """Take what customers/merge says; whoever goes into somebody who was erased is erased too.
+
+    The shop merges nobody whom it has erased, so such a merge came first and was only heard later.
+    """
+    outcome = people.merged(session, told)
+    if outcome == people.NOT_COMPLETED:
+        return outcome
+    kept, removed = people.merge_in(told.payload)
+    digests = told.privacy.customers(told.studio_id, kept)
+    if erasure.find(session, studio_id=told.studio_id, digests=digests) is not None:
+        redact(session, replace(told, payload={"customer": {"id": removed}}))
+    return outcome
 
 
 def prepare_export(session: Session, told: Told) -> str:
@@ -150,20 +167,18 @@ def _person(session: Session, studio_id: int, asked: Asked, privacy: Pseudonyms)
 
 
 def _remember(
-    session: Session,
-    studio_id: int,
-    asked: Asked,
-    person: Person,
-    privacy: Pseudonyms,
-    now: datetime,
+    session: Session, told: Told, asked: Asked, person: Person, ids: Sequence[int]
 ) -> None:
+    """Keep what says that somebody was erased: every customer id of theirs, and the address."""
+    studio_id, privacy = told.studio_id, told.privacy
     wallet_id = person.wallet_ids[0] if person.wallet_ids else None
-    digests: list[bytes] = []
-    if asked.customer_id is not None:
-        digests += privacy.customers(studio_id, asked.customer_id)
+    known = {*ids, *([asked.customer_id] if asked.customer_id is not None else [])}
+    digests = [each for number in sorted(known) for each in privacy.customers(studio_id, number)]
     if asked.email:
         digests += privacy.addresses(studio_id, asked.email)
-    erasure.remember(session, studio_id=studio_id, digests=digests, wallet_id=wallet_id, now=now)
+    erasure.remember(
+        session, studio_id=studio_id, digests=digests, wallet_id=wallet_id, now=told.now
+    )
 
 
 def _strip_orders(session: Session, studio_id: int, person: Person) -> None:

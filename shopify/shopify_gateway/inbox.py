@@ -19,7 +19,7 @@ from shopify_gateway.people import Told
 CHECKOUT_TOPICS = frozenset({"checkouts/create", "checkouts/update"})
 PEOPLE: Mapping[str, Callable[[Session, Told], str]] = {
     **dict.fromkeys(people.VERIFYING_TOPICS, people.hear),
-    people.MERGE_TOPIC: people.merged,
+    people.MERGE_TOPIC: compliance.merged,
     compliance.DATA_REQUEST: compliance.prepare_export,
     compliance.REDACT: compliance.redact,
 }

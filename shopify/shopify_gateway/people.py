@@ -25,7 +25,7 @@ from shopify_gateway.order import Order, customer_number, from_snapshot
 
 VERIFYING_TOPICS = frozenset({"customers/create", "customers/update", "customers/enable"})
 MERGE_TOPIC = "customers/merge"
-COMPLETED = "completed"
+COMPLETED, NOT_COMPLETED = "completed", "not_completed"
 _LOCK_ADDRESS = text("SELECT pg_advisory_xact_lock(hashtextextended(:name, 0))")
 
 
@@ -209,9 +209,8 @@ def merged(session: Session, told: Told) -> str:
     """Take what customers/merge says, once it is completed; which one is kept the event knows."""
     studio_id, payload, privacy, now = told.studio_id, told.payload, told.privacy, told.now
     if str(payload.get("status")).lower() != COMPLETED:
-        return "not_completed"
-    kept = _number({"id": payload.get("admin_graphql_api_customer_kept_id")})
-    removed = _number({"id": payload.get("admin_graphql_api_customer_deleted_id")})
+        return NOT_COMPLETED
+    kept, removed = merge_in(payload)
     waitlist.queue(session, studio_id=studio_id)
     owner = _customer_wallet(session, studio_id, kept, privacy, now)
     former = wallets.find_customer(session, studio_id=studio_id, customer_id=removed)
@@ -219,8 +218,9 @@ def merged(session: Session, told: Told) -> str:
         # Nothing of theirs is here yet; what comes late under the old id belongs to the kept one.
         wallets.name_customer(session, studio_id=studio_id, customer_id=removed, wallet_id=owner.id)
         return "named"
+    involved = [former.id, *([owner.id] if owner.erased_at is not None else [])]
     theirs = select(ShopOrder.order_id).where(
-        col(ShopOrder.studio_id) == studio_id, col(ShopOrder.wallet_id) == former.id
+        col(ShopOrder.studio_id) == studio_id, col(ShopOrder.wallet_id).in_(involved)
     )
     order_ids = session.exec(theirs).all()
     wallets.lock_orders(session, studio_id=studio_id, order_ids=order_ids)
@@ -240,6 +240,14 @@ def merged(session: Session, told: Told) -> str:
 
 def _queue_for(session: Session, studio_id: int, digests: Sequence[bytes]) -> None:
     session.execute(_LOCK_ADDRESS, {"name": f"address:{studio_id}:{digests[0].hex()}"})
+
+
+def merge_in(payload: Mapping[str, Any]) -> tuple[int, int]:
+    """Return the customer who is kept and who is removed; raises `UnreadableDelivery`."""
+    return (
+        _number({"id": payload.get("admin_graphql_api_customer_kept_id")}),
+        _number({"id": payload.get("admin_graphql_api_customer_deleted_id")}),
+    )
 
 
 def _number(customer: Mapping[str, Any]) -> int:

@@ -113,6 +113,16 @@ def drop(url: str) -> None:
         connection.execute(f'DROP DATABASE IF EXISTS "{url.rpartition("/")[2]}" WITH (FORCE)')
 
 
+@contextlib.contextmanager
+def copied(template: str, redis_url: str) -> Iterator[Runtime]:
+    """Open a house on a copy of a migrated database, which is gone when the block ends."""
+    url = copy_of(template)
+    house = make_house(url, redis_url, database={"pool_size": 3})
+    yield house
+    house.engine.dispose()
+    drop(url)
+
+
 def named(url: str, name: str) -> str:
     """Return the URL of another database on the same server."""
     return f"{url.rpartition('/')[0]}/{name}"

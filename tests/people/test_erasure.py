@@ -225,18 +225,6 @@ def test_who_never_was_here_leaves_a_tombstone_alone(session: Session, studio: S
     assert found_anywhere(session, *NAMES) == []
 
 
-def test_an_erased_customer_of_a_merge_is_erased_under_both_ids(
-    session: Session, studio: Studio
-) -> None:
-    buy(session, studio)
-    hear(session, studio, "customers/merge", merge_body(7001, CUSTOMER))
-
-    hear(session, studio, "customers/redact", redact_body(7001))
-
-    assert (owner(session, studio, 7001), owner(session, studio, CUSTOMER)) == (None, None)
-    assert broken_promises(session) == []
-
-
 @pytest.mark.parametrize("body", [{}, {"customer": {}}, {"customer": {"id": "x"}}])
 def test_a_redaction_of_nobody_is_unreadable(
     session: Session, studio: Studio, body: dict[str, Any]

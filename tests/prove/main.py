@@ -21,13 +21,15 @@ from connector import logging
 from connector.runtime import Runtime
 from tests.factories import houses
 from tests.factories.studio import apply_demo
-from tests.prove import histories, ledger_races, machine, races, stored_days
+from tests.prove import histories, ledger_machine, ledger_races, machine, races, stored_days
+from tests.prove.ledger_stage import LedgerStage
 from tests.prove.stage import Stage
 
 STORED_EVERY = 10  # one day of so many goes through a real database as well
 STEPS = 40
 DAYS, RUNS, ROUNDS = 5_000, 60, 100
 HISTORIES, LEDGER_ROUNDS = 1_000, 200
+LEDGER_RUNS, LEDGER_STEPS = 150, 30
 SHOWN = 20
 out = Console(width=120)
 
@@ -39,13 +41,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
         description=__doc__,
         formatter_class=argparse.RawTextHelpFormatter,
     )
-    names = ["days", "machine", "races", "histories", "ledger-races", "all"]
+    names = ["days", "machine", "races", "histories", "ledger", "ledger-races", "all"]
     parser.add_argument("what", nargs="?", choices=names, default="all")
     parser.add_argument("--days", type=int, default=DAYS, help=f"random days ({DAYS})")
     rounds = f"runs of the machine ({RUNS}), rounds of each race ({ROUNDS}), of a ledger's crowds"
     parser.add_argument("--rounds", type=int, help=f"{rounds} ({LEDGER_ROUNDS})")
     number = f"lives of orders ({HISTORIES})"
     parser.add_argument("--histories", type=int, default=HISTORIES, help=number)
+    parser.add_argument("--runs", type=int, default=LEDGER_RUNS, help=f"of ledger ({LEDGER_RUNS})")
+    steps = f"in each of those runs ({LEDGER_STEPS})"
+    parser.add_argument("--steps", type=int, default=LEDGER_STEPS, help=steps)
     parser.add_argument("--seed", type=int, default=20261120, help="repeats a former run exactly")
     asked = parser.parse_args(arguments)
     logging.configure("console", quiet=True)
@@ -57,6 +62,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "machine": lambda: prove_machine(asked.rounds or RUNS, asked.seed),
         "races": lambda: prove_races(asked.rounds or ROUNDS),
         "histories": lambda: prove_histories(asked.histories, asked.seed),
+        "ledger": lambda: prove_ledger(asked.runs, asked.steps, asked.seed),
         "ledger-races": lambda: prove_ledger_races(asked.rounds or LEDGER_ROUNDS, asked.seed),
     }
     wanted = list(proofs) if asked.what == "all" else [asked.what]
@@ -138,6 +144,36 @@ def prove_histories(number: int, seed: int) -> list[str]:
         tally = histories.run(told, plain, number=number, seed=seed)
     _print("histories", [each for each in vars(tally).items() if each[0] != "wrong"])
     return tally.wrong
+
+
+def prove_ledger(runs: int, steps: int, seed: int) -> list[str]:
+    """Let every verb of the ledger happen in any order, and compare every step with paper."""
+    wrong: list[str] = []
+    with (
+        houses.own_folder() as folder,
+        houses.own_postgres(folder) as url,
+        houses.own_redis(folder) as redis_url,
+        houses.migrated(url) as template,
+    ):
+
+        @contextlib.contextmanager
+        def open_house() -> Iterator[Runtime]:
+            if LedgerStage.runs % 25 == 0:
+                count = f"{LedgerStage.runs} runs, {LedgerStage.steps} steps"
+                out.print(f"ledger: {count}", highlight=False)
+            with houses.copied(template, redis_url) as house:
+                yield house
+
+        try:
+            ledger_machine.run(open_house, runs=runs, steps=steps, seed_number=seed)
+        except Exception as error:  # noqa: BLE001 - whatever it is, it is what was looked for
+            wrong = ["\n".join([str(error), *getattr(error, "__notes__", [])])]
+    done: list[tuple[str, object]] = [
+        ("runs x steps", f"{LedgerStage.runs} x {steps}"),
+        ("steps compared", LedgerStage.steps),
+    ]
+    _print("ledger", [*done, *_by_rule(LedgerStage.counts)])
+    return wrong
 
 
 def prove_ledger_races(rounds: int, seed: int) -> list[str]:
