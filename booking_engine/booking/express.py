@@ -97,19 +97,21 @@ event.listen(metadata, "after_create", DDL(LOOK_AT_BOOK.replace("%", "%%")))  # 
 
 # Whatever was decided, at once: judged by the constraints when all of it is written.
 WRITE = f"""
-    WITH repacked AS (
+    WITH {transfers.posting(Bucket.AVAILABLE, Bucket.HELD)}, repacked AS (
         UPDATE allocation SET resource_id = step.bay
         FROM unnest(%(moved)s::uuid[], %(bays)s::bigint[]) AS step (id, bay)
         WHERE allocation.studio_id = %(studio_id)s AND allocation.id = step.id
         RETURNING allocation.id
     ), booked AS (
         INSERT INTO booking SELECT * FROM jsonb_populate_record(NULL::booking, %(booking)s::jsonb)
+        -- Paid in full, or there is no booking that the rest could belong to.
+        WHERE (SELECT count(*) FROM moved) = cardinality(%(lot_ids)s::uuid[])
     ), seated AS (
         INSERT INTO allocation
         SELECT * FROM jsonb_populate_recordset(NULL::allocation, %(allocations)s::jsonb)
     ), promised AS (
         INSERT INTO hold SELECT * FROM jsonb_populate_recordset(NULL::hold, %(holds)s::jsonb)
-    ), {transfers.posting(Bucket.AVAILABLE, Bucket.HELD)}, drawn AS (
+    ), drawn AS (
         INSERT INTO draw (studio_id, booking_id, lot_id, quantity, held)
         SELECT %(studio_id)s, %(booking_id)s, id, quantity, quantity FROM moved
     ), told AS (

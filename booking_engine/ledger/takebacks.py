@@ -11,6 +11,7 @@ from sqlmodel import Session, case, col, func, select
 from booking_engine.ledger import credits, transfers
 from booking_engine.ledger import lots as rules
 from booking_engine.ledger.credits import Need
+from booking_engine.ledger.lots import Funds
 from booking_engine.ledger.models import Bucket, CreditKind, Draw, Lot, Transfer
 from booking_engine.ledger.transfers import WITHDRAWN, Cause
 from booking_engine.orm import new_id
@@ -59,9 +60,15 @@ def pay_instead(session: Session, *, draw: Draw, lot: Lot, need: Need, cause: Ca
     `need` says when the session is and which credits may pay for it. All of the draw or nothing:
     returns False where the eligible lots have less.
     """
+    session.flush()
+    wallet = {"studio_id": lot.studio_id, "wallet_id": lot.wallet_id}
+    rows = session.connection().exec_driver_sql(rules.SPENDABLE, wallet)
+    owned = [Funds.read(row) for row in rows]
+    # What a dispute of the same order has frozen waits for the same end as the session does, so
+    # that it does not matter which of refund and dispute is told first.
     others = [
-        each
-        for each in credits.of_wallet(session, studio_id=lot.studio_id, wallet_id=lot.wallet_id)
+        each._replace(frozen_at=None) if each.order_id == lot.order_id else each
+        for each in owned
         if each.id != lot.id
     ]
     wanted = draw.held
