@@ -8,9 +8,10 @@ from hypothesis import strategies as st
 from hypothesis.stateful import initialize, run_state_machine_as_test
 
 from connector.runtime import Runtime
+from tests.factories.studio import demo_text
 from tests.prove.ledger_desk import DeskVerbs
 from tests.prove.ledger_shop import ShopVerbs
-from tests.prove.ledger_stage import CUSTOMERS, LedgerStage
+from tests.prove.ledger_stage import BOTH, CUSTOMERS, LedgerStage
 
 VERBS = frozenset(
     {
@@ -25,9 +26,15 @@ VERBS = frozenset(
 class LedgerMachine(ShopVerbs, DeskVerbs):
     """All verbs together, on a ledger that is not empty when they begin."""
 
-    @initialize(bought=st.lists(st.sampled_from([(1, 3), (3, 1), (4, 2)]), min_size=2, max_size=4))
-    def open_the_doors(self, bought: list[tuple[int, int]]) -> None:
-        """Let some come with something in their purse, and book."""
+    @initialize(
+        shortfall=st.sampled_from(["forgive", "debt"]),
+        bought=st.lists(st.sampled_from([(1, 3), (3, 1), (4, 2)]), min_size=2, max_size=4),
+    )
+    def open_the_doors(self, shortfall: str, bought: list[tuple[int, int]]) -> None:
+        """Say whether used and refunded is owed; let some come with something, and book."""
+        frozen = "bay_freeze_minutes = 120"
+        policy = {frozen: f'{frozen}\nshortfall = "{shortfall}"'}
+        self.studio = self.apply(demo_text(**policy) + BOTH)
         for number, (product, quantity) in enumerate(bought):
             self.pay(CUSTOMERS[number], [(44000000000000 + product, quantity)])
             self.the_ledger_is_what_the_paper_says()

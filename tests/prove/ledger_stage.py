@@ -70,10 +70,9 @@ class LedgerStage(RuleBasedStateMachine):
         self.followed: set[int] = set()
         self.crash_at = 0
         self.is_fresh = self.was_quiet = False
+        self.studio = self.apply(demo_text() + BOTH)
         with self.house.transaction() as session:
-            studio = apply_demo(session, self.text())
-            self.wallets = {each: make_wallet(session, studio, each).id for each in CUSTOMERS}
-        self.studio: Studio = studio
+            self.wallets = {each: make_wallet(session, self.studio, each).id for each in CUSTOMERS}
         self.before = self.read()
         LedgerStage.runs += 1
 
@@ -81,11 +80,10 @@ class LedgerStage(RuleBasedStateMachine):
         """Close the house."""
         self.door.__exit__(None, None, None)
 
-    def text(self) -> str:
-        """Return the studio's file: every other studio has its customers owe what they used."""
-        frozen = "bay_freeze_minutes = 120"
-        debt = {frozen: f'{frozen}\nshortfall = "debt"'} if LedgerStage.runs % 2 else {}
-        return demo_text(**debt) + BOTH
+    def apply(self, text: str) -> Studio:
+        """Bring the studio to its file."""
+        with self.house.transaction() as session:
+            return apply_demo(session, text)
 
     def count(self, verb: str, outcome: object = "done") -> None:
         """Count a verb, and how it ended."""
