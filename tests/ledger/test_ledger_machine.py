@@ -267,7 +267,7 @@ def test_the_ledger_adds_up_whatever_happens(machine: type[LedgerMachine]) -> No
     run_state_machine_as_test(
         machine,
         settings=settings(
-            max_examples=30,
+            max_examples=20,
             stateful_step_count=25,
             deadline=None,
             database=None,

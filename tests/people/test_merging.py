@@ -161,7 +161,7 @@ EVENTS = [*MERGES, *PAID, *REFUNDED, PAID[0], HANDED_OVER]
 
 
 @settings(
-    max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=10, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(events=st.permutations(EVENTS))
 def test_whenever_a_merge_is_heard_it_ends_alike(

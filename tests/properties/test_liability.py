@@ -73,7 +73,7 @@ def adds_up(reports: list[Report], lots: list[Sold]) -> None:
 
 
 @settings(
-    max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(lots=LOTS, moves=MOVES)
 def test_opening_and_what_happened_is_closing(

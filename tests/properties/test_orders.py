@@ -34,7 +34,7 @@ JUNK = st.recursive(
 )
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(LIVES)
 def test_one_convergence_is_enough_and_leaves_what_is_wanted(
     life: list[tuple[str, int, int | None]],
@@ -58,7 +58,7 @@ def test_one_convergence_is_enough_and_leaves_what_is_wanted(
             play(lots, unit)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(st.sets(st.integers(0, 3)), st.lists(st.integers(0, 4), min_size=1, max_size=5))
 def test_the_way_an_order_was_edited_leaves_no_trace(played: set[int], path: list[int]) -> None:
     ends = []
@@ -75,7 +75,7 @@ def test_the_way_an_order_was_edited_leaves_no_trace(played: set[int], path: lis
     assert ends[0] == ends[1]
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=120, deadline=None)
 @given(st.integers(1, 40), st.integers(0, 1_000_000))
 def test_what_the_units_were_paid_adds_up_to_the_line(quantity: int, paid: int) -> None:
     line = make_line(quantity, paid_minor=paid)
@@ -87,7 +87,7 @@ def test_what_the_units_were_paid_adds_up_to_the_line(quantity: int, paid: int) 
     assert shares[0] - shares[-1] <= 1
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=120, deadline=None)
 @given(
     st.integers(1, 8),
     st.integers(0, 100_000),
@@ -115,7 +115,7 @@ def test_units_are_the_line_however_its_discounts_change(
             assert sum(lot.paid_minor for lot in lots) == max(now_paid, spent)
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(
     st.dictionaries(st.sampled_from(sorted(webhook_body())), JUNK, max_size=3),
     st.dictionaries(st.sampled_from(sorted(webhook_line())), JUNK, max_size=3),

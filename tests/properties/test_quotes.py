@@ -90,7 +90,7 @@ def worths(
     return found
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=120, deadline=None)
 @given(PRODUCTS, PURSE, SESSIONS)
 def test_the_first_way_is_the_cheapest_there_is(
     catalogue: list[tuple[int, int, int, int | None]],

@@ -11,7 +11,7 @@ from tests.prove.ledger_machine import LedgerMachine
 from tests.prove.ledger_paper import HOUR, MINUTES, TRIAL
 from tests.prove.ledger_stage import LedgerStage
 
-RUNS, STEPS, SEED = 6, 12, 5
+RUNS, STEPS, SEED = 4, 12, 5
 
 
 @pytest.fixture

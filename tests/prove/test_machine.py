@@ -9,7 +9,7 @@ from tests.factories.houses import Servers, make_house
 from tests.prove import machine
 from tests.prove.stage import Stage
 
-RUNS, STEPS, SEED = 8, 15, 3
+RUNS, STEPS, SEED = 5, 15, 3
 
 
 @pytest.mark.timeout(400)
